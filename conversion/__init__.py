@@ -1,0 +1,1 @@
+"""The typed graph: from a torch module to integers a chip can hold."""

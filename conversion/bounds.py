@@ -1,0 +1,104 @@
+"""Interval bounds: how large each sum can get, whatever the input; overflow is refused before it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from conversion.graph import Graph, unbalanced_edges
+from conversion.nodes import (
+    LIF,
+    Delta,
+    Dense,
+    Input,
+    LinearAttention,
+    Output,
+    RestoreGate,
+    SigmaDelta,
+    Skip,
+)
+from depth_snn.errors import GraphError
+
+STATE_LIMIT = 2**31 - 1
+"""Largest magnitude of a sum in a 32-bit register (docs/fixed_point.md §9)."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Largest magnitude of a node's shown value and of its inner sums."""
+
+    shown: int
+    inner: int
+
+    @property
+    def bits(self) -> int:
+        """Bits of the largest of both, with sign."""
+        return max(self.shown, self.inner).bit_length() + 1
+
+
+def interval_bounds(graph: Graph) -> dict[str, Bound]:
+    """Bounds of a quantised graph by node.
+
+    ``shown`` bounds the *accumulated* value a node stands for: messages are differences of it, so their sum through a connection is the connection
+    applied to it. A single message may be twice as large.
+    """
+    bounds: dict[str, Bound] = {}
+    for node in graph.order:
+        ins = {e.port: bounds[e.source].shown for e in graph.incoming[node.name]}
+        if isinstance(node, Input):
+            top = max(abs(node.lo), abs(node.hi))
+            bounds[node.name] = Bound(top, top)
+        elif isinstance(node, Dense):
+            source = graph.by_name[graph.incoming[node.name][0].source]
+            bounds[node.name] = _dense_bound(node, source, ins["in"])
+        elif isinstance(node, Skip):
+            bounds[node.name] = Bound(ins["in"] << node.exponent, ins["in"] << node.exponent)
+        elif isinstance(node, SigmaDelta | Delta):
+            edges = [e for e in graph.incoming[node.name] if e.port == "in"]
+            total = sum(bounds[e.source].shown for e in edges) + int(np.abs(node.bias).max())
+            total += (1 << node.shift) >> 1
+            bounds[node.name] = Bound(max(abs(node.lo), node.hi), total)
+        elif isinstance(node, LinearAttention):
+            state = node.tokens * ins["k"] * ins["v"]
+            out = node.head_dim * ins["q"] * node.state_max
+            bounds[node.name] = Bound(out, max(state, out))
+        elif isinstance(node, Output):
+            total = ins["in"] + int(np.abs(node.bias).max())
+            bounds[node.name] = Bound(total, total)
+        elif isinstance(node, LIF | RestoreGate):
+            bounds[node.name] = Bound(2**23, 2**23)
+    return bounds
+
+
+def _dense_bound(node: Dense, source: object, top: int) -> Bound:
+    """Σ|W|·|in| over the worst row, using the true range of the encoder in front."""
+    low, high = -top, top
+    if isinstance(source, Delta):
+        low, high = source.lo, source.hi
+    positive, negative = np.maximum(node.weight, 0).sum(1), np.minimum(node.weight, 0).sum(1)
+    upper = int((positive * high + negative * low).max(initial=0))
+    lower = int((positive * low + negative * high).min(initial=0))
+    worst = max(abs(upper), abs(lower)) << node.exponent
+    return Bound(worst, worst)
+
+
+def verify(graph: Graph) -> dict[str, Bound]:
+    """Check that a quantised graph is balanced and cannot overflow; returns its bounds.
+
+    Raises:
+        GraphError: naming the node, its bound and the limit.
+    """
+    if graph.dialect != "quantised":
+        raise GraphError(f"graph {graph.name!r} is {graph.dialect}, not quantised")
+    faults = unbalanced_edges(graph)
+    if faults:
+        raise GraphError(f"graph {graph.name!r}: unbalanced: {faults[0]}; run balance_delays")
+    bounds = interval_bounds(graph)
+    for name, bound in bounds.items():
+        if graph.by_name[name].kind not in ("Input", "RestoreGate") and bound.inner > STATE_LIMIT:
+            raise GraphError(
+                f"node {name!r}: sums may reach {bound.inner}, beyond the 32-bit limit {STATE_LIMIT}; "
+                "use fewer bits in front of it"
+            )
+    return bounds

@@ -1,0 +1,151 @@
+"""The typed graph: nodes, edges, order, lags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from conversion.nodes import Node
+from depth_snn.errors import GraphError
+
+ADDING_PORTS = frozenset({("SigmaDelta", "in"), ("FloatAdd", "in")})
+"""Ports on which several edges may meet; their values are added."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A connection from ``source``'s output port to ``target``'s input port, ``delay`` steps long."""
+
+    source: str
+    target: str
+    port: str = "in"
+    source_port: str = "out"
+    delay: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """An immutable graph of nodes and edges, validated when built.
+
+    Args:
+        name: What the graph is called in messages and files.
+        dialect: ``"float"`` or ``"quantised"``.
+        nodes: The nodes; names must be unique.
+        edges: The edges; every input port must be fed.
+        meta: JSON-able facts that travel with the graph (scales, class names, grid).
+
+    Raises:
+        GraphError: naming the node or edge that is wrong.
+    """
+
+    name: str
+    dialect: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        object.__setattr__(self, "edges", tuple(self.edges))
+        object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
+        names = [n.name for n in self.nodes]
+        doubled = sorted({n for n in names if names.count(n) > 1})
+        if doubled:
+            raise GraphError(f"graph {self.name!r}: node names used twice: {', '.join(doubled)}")
+        for edge in self.edges:
+            self._check_edge(edge)
+        self._check_ports()
+        _ = self.order
+
+    def _check_edge(self, edge: Edge) -> None:
+        for end in (edge.source, edge.target):
+            if end not in self.by_name:
+                raise GraphError(f"edge {edge.source} -> {edge.target}: there is no node {end!r}")
+        source, target = self.by_name[edge.source], self.by_name[edge.target]
+        if edge.source_port not in source.outputs:
+            raise GraphError(f"node {source.name!r} has no output port {edge.source_port!r}")
+        if edge.port not in target.inputs:
+            raise GraphError(f"node {target.name!r} has no input port {edge.port!r}")
+        if edge.delay < 0:
+            raise GraphError(f"edge {edge.source} -> {edge.target}: negative delay {edge.delay}")
+        got, want = source.output_shape(edge.source_port), target.input_shape(edge.port)
+        same = len(got) == len(want) and all(w in (-1, g) for g, w in zip(got, want, strict=True))
+        if not same:
+            raise GraphError(
+                f"edge {edge.source} -> {edge.target}.{edge.port}: shape {got} where {want} is expected"
+            )
+
+    def _check_ports(self) -> None:
+        fed: dict[tuple[str, str], int] = {}
+        for edge in self.edges:
+            fed[edge.target, edge.port] = fed.get((edge.target, edge.port), 0) + 1
+        for node in self.nodes:
+            for port in node.inputs:
+                count = fed.get((node.name, port), 0)
+                if count == 0:
+                    raise GraphError(f"node {node.name!r}: input port {port!r} is not connected")
+                if count > 1 and (node.kind, port) not in ADDING_PORTS:
+                    raise GraphError(f"node {node.name!r}: port {port!r} takes one edge, not {count}")
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Nodes by their name."""
+        return MappingProxyType({n.name: n for n in self.nodes})
+
+    @cached_property
+    def incoming(self) -> Mapping[str, tuple[Edge, ...]]:
+        """Edges into each node, in the order they were given."""
+        into: dict[str, list[Edge]] = {n.name: [] for n in self.nodes}
+        for edge in self.edges:
+            into[edge.target].append(edge)
+        return MappingProxyType({k: tuple(v) for k, v in into.items()})
+
+    @cached_property
+    def order(self) -> tuple[Node, ...]:
+        """Nodes in an order in which every source precedes its targets.
+
+        Raises:
+            GraphError: if the edges form a cycle.
+        """
+        waiting = {n.name: {e.source for e in self.incoming[n.name]} for n in self.nodes}
+        done: list[Node] = []
+        while waiting:
+            ready = [name for name, sources in waiting.items() if not sources & waiting.keys()]
+            if not ready:
+                raise GraphError(f"graph {self.name!r}: cycle through {', '.join(sorted(waiting))}")
+            done.extend(self.by_name[name] for name in ready)
+            for name in ready:
+                del waiting[name]
+        return tuple(done)
+
+    @cached_property
+    def lags(self) -> Mapping[str, int]:
+        """Step at which frame 0 appears at each node's output (docs/fixed_point.md §1)."""
+        lag: dict[str, int] = {}
+        for node in self.order:
+            arrivals = [lag[e.source] + e.delay for e in self.incoming[node.name]]
+            lag[node.name] = max(arrivals, default=0) + node.latency
+        return MappingProxyType(lag)
+
+    def of_kind(self, kind: str) -> tuple[Node, ...]:
+        """All nodes of one kind, in the order of the graph."""
+        return tuple(n for n in self.nodes if n.kind == kind)
+
+    def with_edges(self, edges: Iterable[Edge]) -> Graph:
+        """The same nodes with other edges."""
+        return replace(self, edges=tuple(edges))
+
+
+def unbalanced_edges(graph: Graph) -> list[str]:
+    """Edges that bring a node an older or newer frame than its other edges do."""
+    faults = []
+    for node in graph.nodes:
+        arrive = graph.lags[node.name] - node.latency
+        for edge in graph.incoming[node.name]:
+            at = graph.lags[edge.source] + edge.delay
+            if at != arrive:
+                faults.append(f"{edge.source} -> {node.name}.{edge.port} arrives at {at}, not {arrive}")
+    return faults

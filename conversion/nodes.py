@@ -1,0 +1,291 @@
+"""Node types of the quantised dialect; their meaning is defined in docs/fixed_point.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_snn.errors import GraphError
+
+IntArray = npt.NDArray[np.int64]
+Place = Literal["neurocore", "embedded", "host"]
+
+WEIGHT_MAX = 127
+"""Largest magnitude of a synaptic weight: 8 bits with sign, symmetric (docs/fixed_point.md §9)."""
+
+
+def frozen_int(values: npt.ArrayLike, what: str) -> IntArray:
+    """Copy integers into a read-only int64 array.
+
+    Raises:
+        GraphError: if the values are not whole numbers.
+    """
+    array = np.array(values)
+    if array.dtype.kind not in "iub":
+        raise GraphError(f"{what}: expected integers, got {array.dtype}; quantise first")
+    out = array.astype(np.int64)
+    out.setflags(write=False)
+    return out
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Node:
+    """One vertex of a graph. Subclasses are one noun each and validate themselves when built."""
+
+    name: str
+    kind: ClassVar[str] = ""
+    latency: ClassVar[int] = 0
+    inputs: ClassVar[tuple[str, ...]] = ("in",)
+    outputs: ClassVar[tuple[str, ...]] = ("out",)
+    runs_on: ClassVar[Place] = "neurocore"
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        """Shape of the value on output ``port``."""
+        raise NotImplementedError(f"{type(self).__name__} defines no shape for {port!r}")
+
+    def input_shape(self, port: str) -> tuple[int, ...]:
+        """Shape expected on input ``port``."""
+        raise NotImplementedError(f"{type(self).__name__} defines no shape for {port!r}")
+
+    def attributes(self) -> dict[str, Any]:
+        """Field values by name, without the node's own name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
+
+    def _fail(self, message: str) -> GraphError:
+        return GraphError(f"node {self.name!r} ({self.kind}): {message}")
+
+    def _require(self, ok: bool, message: str) -> None:
+        if not ok:
+            raise self._fail(message)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Input(Node):
+    """A value supplied from outside at every step, within [lo, hi]."""
+
+    shape: tuple[int, ...]
+    lo: int
+    hi: int
+    kind: ClassVar[str] = "Input"
+    inputs: ClassVar[tuple[str, ...]] = ()
+    runs_on: ClassVar[Place] = "host"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        self._require(bool(self.shape) and min(self.shape) > 0, f"bad shape {self.shape}")
+        self._require(self.lo <= self.hi, f"lo {self.lo} is above hi {self.hi}")
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return self.shape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Delta(Node):
+    """Drift-free delta encoder of an absolute input (docs/fixed_point.md §3)."""
+
+    tokens: int
+    channels: int
+    stage: int
+    bias: IntArray
+    shift: int
+    lo: int
+    hi: int
+    threshold: int = 0
+    kind: ClassVar[str] = "Delta"
+    inputs: ClassVar[tuple[str, ...]] = ("in", "gate")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bias", frozen_int(self.bias, f"node {self.name!r}: bias"))
+        shapes = ((self.channels,), (self.tokens, self.channels))
+        self._require(self.bias.shape in shapes, f"bias has shape {self.bias.shape}, not {shapes}")
+        self._require(0 <= self.shift <= 30, f"shift {self.shift} is outside 0..30")
+        self._require(self.lo <= 0 <= self.hi, f"range [{self.lo}, {self.hi}] must contain 0")
+        self._require(self.threshold >= 0, f"threshold {self.threshold} is negative")
+        self._require(self.stage >= 0, f"stage {self.stage} is negative")
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return (self.tokens, self.channels)
+
+    def input_shape(self, port: str) -> tuple[int, ...]:
+        return (-1, self.tokens) if port == "gate" else (self.tokens, self.channels)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SigmaDelta(Delta):
+    """Drift-free sigma-delta encoder: sums what arrives, sends what changed (docs/fixed_point.md §3)."""
+
+    kind: ClassVar[str] = "SigmaDelta"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dense(Node):
+    """Weights shared by all tokens: ``out = (W · in) << exponent`` (docs/fixed_point.md §4)."""
+
+    tokens: int
+    weight: IntArray
+    exponent: int
+    kind: ClassVar[str] = "Dense"
+    latency: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", frozen_int(self.weight, f"node {self.name!r}: weight"))
+        self._require(self.weight.ndim == 2, f"weight has shape {self.weight.shape}, not (out, in)")
+        peak = int(np.abs(self.weight).max(initial=0))
+        self._require(peak <= WEIGHT_MAX, f"weight {peak} is beyond ±{WEIGHT_MAX}; rescale it")
+        self._require(0 <= self.exponent <= 16, f"exponent {self.exponent} is outside 0..16")
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return (self.tokens, int(self.weight.shape[0]))
+
+    def input_shape(self, port: str) -> tuple[int, ...]:
+        return (self.tokens, int(self.weight.shape[1]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Skip(Node):
+    """One-to-one connection ``out = in << exponent``, the residual path."""
+
+    tokens: int
+    channels: int
+    exponent: int
+    kind: ClassVar[str] = "Skip"
+    latency: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        self._require(0 <= self.exponent <= 16, f"exponent {self.exponent} is outside 0..16")
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return (self.tokens, self.channels)
+
+    input_shape = output_shape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearAttention(Node):
+    """Incremental ReLU linear attention in integers (docs/fixed_point.md §5)."""
+
+    tokens: int
+    heads: int
+    head_dim: int
+    stage: int
+    state_shift: int
+    state_max: int
+    kind: ClassVar[str] = "LinearAttention"
+    latency: ClassVar[int] = 1
+    inputs: ClassVar[tuple[str, ...]] = ("q", "k", "v", "gate")
+
+    def __post_init__(self) -> None:
+        self._require(self.heads > 0 and self.head_dim > 0, "needs at least one head and channel")
+        self._require(0 <= self.state_shift <= 30, f"state_shift {self.state_shift} not in 0..30")
+        self._require(self.state_max > 0, f"state_max {self.state_max} must be positive")
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return (self.tokens, self.heads * self.head_dim)
+
+    def input_shape(self, port: str) -> tuple[int, ...]:
+        return (-1, self.tokens) if port == "gate" else self.output_shape(port)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LIF(Node):
+    """Leaky integrate-and-fire population, Lava's fixed point (docs/fixed_point.md §6)."""
+
+    count: int
+    du: int
+    dv: int
+    vth: int
+    reset: Literal["zero", "subtract"]
+    kind: ClassVar[str] = "LIF"
+    outputs: ClassVar[tuple[str, ...]] = ("out", "membrane")
+
+    def __post_init__(self) -> None:
+        self._require(self.count > 0, "needs at least one neuron")
+        self._require(-1 <= self.du <= 4095, f"du {self.du} is outside -1..4095")
+        self._require(0 <= self.dv <= 4096, f"dv {self.dv} is outside 0..4096")
+        self._require(0 <= self.vth < 2**17, f"vth {self.vth} does not fit 17 bits")
+        self._require(self.reset in ("zero", "subtract"), f"unknown reset {self.reset!r}")
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return (self.count,)
+
+    input_shape = output_shape
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RestoreGate(Node):
+    """Opens token gates for spiking regions under the compute cap (docs/fixed_point.md §7)."""
+
+    region_of: IntArray
+    price: IntArray
+    regions: int
+    hold: int
+    cap_percent: int
+    refill_percent: int
+    capacity: int
+    kind: ClassVar[str] = "RestoreGate"
+    inputs: ClassVar[tuple[str, ...]] = ("spikes", "membrane", "sched", "fixed")
+    outputs: ClassVar[tuple[str, ...]] = ("out", "admitted", "ledger")
+    runs_on: ClassVar[Place] = "embedded"
+
+    def __post_init__(self) -> None:
+        for key in ("region_of", "price"):
+            value = frozen_int(getattr(self, key), f"node {self.name!r}: {key}")
+            object.__setattr__(self, key, value)
+        self._require(self.region_of.ndim == 1, "region_of must be one number per token")
+        inside = 0 <= int(self.region_of.min()) and int(self.region_of.max()) < self.regions
+        self._require(inside, f"region_of must lie in 0..{self.regions - 1}")
+        self._require(self.price.ndim == 1 and int(self.price.min()) >= 0, "prices must be >= 0")
+        self._require(self.hold >= 1, f"hold {self.hold} must be at least one frame")
+        self._require(self.cap_percent >= 0 and self.refill_percent >= 0, "percents must be >= 0")
+        self._require(self.capacity >= 0, "capacity must be >= 0")
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens N."""
+        return int(self.region_of.shape[0])
+
+    @property
+    def stages(self) -> int:
+        """Number of stages S."""
+        return int(self.price.shape[0])
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return {"out": (self.stages, self.tokens), "admitted": (self.regions,), "ledger": (2,)}[port]
+
+    def input_shape(self, port: str) -> tuple[int, ...]:
+        if port == "sched":
+            return (self.stages, self.tokens)
+        return (1,) if port == "fixed" else (self.regions,)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Output(Node):
+    """Accumulates messages; shows the sum plus ``bias`` (docs/fixed_point.md §8)."""
+
+    tokens: int
+    channels: int
+    bias: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    kind: ClassVar[str] = "Output"
+    runs_on: ClassVar[Place] = "host"
+
+    def __post_init__(self) -> None:
+        bias = self.bias if np.size(self.bias) else np.zeros(self.channels, np.int64)
+        object.__setattr__(self, "bias", frozen_int(bias, f"node {self.name!r}: bias"))
+        self._require(self.bias.shape == (self.channels,), f"bias has shape {self.bias.shape}")
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        return (self.tokens, self.channels)
+
+    input_shape = output_shape
+
+
+QUANTISED_NODES: dict[str, type[Node]] = {
+    cls.kind: cls
+    for cls in (
+        Input, Delta, SigmaDelta, Dense, Skip, LinearAttention, LIF, RestoreGate, Output,
+    )
+}  # fmt: skip
+"""Registry that drives saving, loading and the round-trip tests."""

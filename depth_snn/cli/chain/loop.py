@@ -1,0 +1,159 @@
+"""Frames through the chain, one at a time: decide, compute in floats, compute in integers, time the yardsticks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from conversion.gates import DRIVE, FIXED, SCHED
+from depth_snn.cli.chain.setup import Setup
+from depth_snn.cli.progress import Progress
+from depth_snn.data.frames import Frame
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.pruning.decide import Decider, Decision
+from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.windows import class_map, token_windows
+from sims.fast import FastSimulator
+
+LOGITS = "head.out.out"
+GATE_PROBES = ("gate.lif.out", "gate.lif.membrane", "gate.restore.out", "gate.restore.admitted",
+               "gate.restore.ledger")  # fmt: skip
+PATCH = "patch"
+Image = npt.NDArray[np.uint8]
+Inputs = dict[str, npt.NDArray[np.int64]]
+
+
+@dataclass
+class Collected:
+    """What the loop gathered; lists have one entry per frame."""
+
+    rgb: list[Image] = field(default_factory=list)
+    truth: list[Image | None] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    macs: list[dict[str, int]] = field(default_factory=list)
+    dense_map: list[Image] = field(default_factory=list)
+    pruned_map: list[Image] = field(default_factory=list)
+    integer_map: list[Image] = field(default_factory=list)
+    gate_mismatches: int = 0
+    inputs: list[Inputs] = field(default_factory=list)
+    times_ms: dict[str, list[float]] = field(default_factory=dict)
+    scale: float = 1.0
+    integer_error: list[float] = field(default_factory=list)
+
+    def clock(self, name: str, start: float) -> float:
+        """Note the milliseconds since ``start``; returns the present."""
+        now = time.perf_counter()
+        self.times_ms.setdefault(name, []).append(1e3 * (now - start))
+        return now
+
+
+def graph_inputs(decision: Decision, *, recovery: bool) -> Inputs:
+    """A frame's inputs to the integer graph."""
+    drive = decision.drive if recovery else np.zeros_like(decision.drive)
+    return {
+        PATCH: decision.windows.astype(np.int64),
+        SCHED: decision.sched.astype(np.int64),
+        DRIVE: drive,
+        FIXED: np.array([decision.fixed_macs], np.int64),
+    }
+
+
+def gate_differences(decision: Decision, values: dict[str, npt.NDArray[np.int64]]) -> int:
+    """Values in which the graph's gates differ from those the runtime decided with."""
+    restored = decision.restored
+    ledger = np.array([restored.base_macs, restored.spent_macs])
+    pairs = (
+        (values["gate.restore.out"], restored.open),
+        (values["gate.restore.admitted"], restored.admitted),
+        (values["gate.restore.ledger"], ledger),
+        (values["gate.lif.out"], decision.spikes),
+    )
+    return sum(int((graph != runtime).sum()) for graph, runtime in pairs)
+
+
+@torch.inference_mode()
+def dense_step(model: DepthViTLoihi, rgb: Image, attention: str) -> Image:
+    """Class map of the dense network, end to end from the frame."""
+    windows = torch.from_numpy(token_windows(rgb, model.config))[None].float()
+    return class_map(model(windows, attention)[0].numpy(), model.config)
+
+
+class Chain:
+    """One stream through decide, float network and integer graph.
+
+    Args:
+        setup: What :func:`depth_snn.cli.chain.setup.prepare` made.
+        keep_inputs: Frames whose graph inputs are kept, for witnesses and other engines.
+        simulate: Whether to run the integer graph alongside on the fast simulator.
+    """
+
+    def __init__(self, setup: Setup, *, keep_inputs: int, simulate: bool = True) -> None:
+        self.setup, self.keep_inputs = setup, keep_inputs
+        self.decider = Decider(setup.config, setup.policy, setup.prices)
+        self.stream = PrunedStream(setup.model, scored=setup.policy.token_rate > 0)
+        self.state = new_state(setup.config)
+        self.fast = FastSimulator(setup.graph, (LOGITS, *GATE_PROBES)) if simulate else None
+        self.out = Collected()
+        self.out.scale = float(setup.graph.meta["scales"]["head.out"])
+
+    def step(self, frame: Frame) -> None:
+        """Run one frame through everything and note the results."""
+        out, rgb = self.out, frame.rgb
+        begin = time.perf_counter()
+        decision = self.decider.decide(rgb, self.state.strength if self.state.started else None)
+        now = out.clock("decide", begin)
+        logits = self.stream.step(decision.windows, decision.restored.open, self.state).numpy()
+        now = out.clock("network", now)
+        out.pruned_map.append(class_map(logits, self.setup.config))
+        out.clock("pruned_end_to_end", begin)
+        start = time.perf_counter()
+        out.dense_map.append(dense_step(self.setup.dense, rgb, "linear"))
+        start = out.clock("dense_linear", start)
+        dense_step(self.setup.dense, rgb, "sdpa")
+        out.clock("dense_sdpa", start)
+        self._note(frame, decision)
+        self._integers(decision, logits)
+
+    def _note(self, frame: Frame, decision: Decision) -> None:
+        out = self.out
+        out.rgb.append(frame.rgb)
+        out.truth.append(frame.label)
+        out.decisions.append(decision)
+        macs = self.setup.prices.executed(decision.restored.open.sum(1))
+        macs["motion"] += decision.motion_macs
+        macs["gate"] += decision.gate_macs
+        out.macs.append(macs)
+
+    def _integers(self, decision: Decision, logits: npt.NDArray[np.float32]) -> None:
+        out = self.out
+        inputs = graph_inputs(decision, recovery=self.setup.policy.recovery)
+        if len(out.inputs) < self.keep_inputs:
+            small = {k: v.astype(np.uint8) if k in (PATCH, SCHED) else v for k, v in inputs.items()}
+            out.inputs.append(small)  # type: ignore[arg-type]
+        if self.fast is None:
+            return
+        start = time.perf_counter()
+        values = dict(self.fast.step(inputs))
+        out.clock("integer_graph", start)
+        integers = values[LOGITS]
+        out.integer_map.append(class_map(integers, self.setup.config))
+        out.integer_error.append(float(np.abs(integers * out.scale - logits).mean()))
+        if self.setup.policy.recovery:
+            out.gate_mismatches += gate_differences(decision, values)
+
+
+def run_chain(chain: Chain, frames: Iterable[Frame], total: int | None) -> Collected:
+    """Feed all frames, with progress."""
+    progress = Progress("frames", total)
+    for index, frame in enumerate(frames):
+        chain.step(frame)
+        spikes = int(chain.out.decisions[-1].spikes.sum())
+        share = chain.out.decisions[-1].restored.open.mean()
+        progress.update(index + 1, f"{share:.0%} of tokens computed, {spikes} gate spikes")
+    progress.finish()
+    return chain.out

@@ -1,0 +1,104 @@
+"""Everything a run needs before its first frame: network, policy, prices, integer graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from conversion.convert import convert
+from conversion.graph import Graph
+from depth_snn.config import NetworkConfig, PolicyConfig
+from depth_snn.data.frames import open_frames
+from depth_snn.data.scene import sample_frames
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.models.weights import find_network
+from depth_snn.pruning.heads import cut_heads, plan_heads
+from depth_snn.pruning.prices import Prices, prices_of
+from depth_snn.windows import token_windows
+
+CALIBRATION_SEED = 424_242
+CALIBRATION_FRAMES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A network ready to run.
+
+    Attributes:
+        model: Torch network with the pruned heads removed.
+        config: Its shape.
+        policy: What is pruned and when.
+        prices: MACs per token and stage.
+        graph: The integer graph with its gates.
+        dense: The network before heads were cut; the yardstick of accuracy, work and time.
+        dense_prices: Its MACs.
+    """
+
+    model: DepthViTLoihi
+    config: NetworkConfig
+    policy: PolicyConfig
+    prices: Prices
+    graph: Graph
+    dense: DepthViTLoihi
+    dense_prices: Prices
+
+
+def default_policy() -> Path:
+    """Path of the policy that is used when none is given."""
+    return Path(str(resources.files("depth_snn"))) / "policies" / "default.toml"
+
+
+def load_policy(path: str | None, **changes: object) -> PolicyConfig:
+    """Policy from a file (the default one if None), with the given fields replaced unless None."""
+    policy = PolicyConfig.load(path or default_policy())
+    wanted = {key: value for key, value in changes.items() if value is not None}
+    body = wanted.pop("gate_body", None)
+    if body is not None:
+        wanted["gate"] = replace(policy.gate, body=str(body))
+    return replace(policy, **wanted)  # type: ignore[arg-type]
+
+
+def calibration_clip(
+    config: NetworkConfig, spec: str | None = None
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Windows of the frames that fix the integer scales.
+
+    Args:
+        config: Shape of the network.
+        spec: An input as `depth-snn run` takes it, or None for frames of many built-in scenes.
+    """
+    if spec is None:
+        frames = sample_frames(
+            CALIBRATION_SEED, CALIBRATION_FRAMES, height=config.height, width=config.width,
+            per_street=1,
+        )  # fmt: skip
+        for sample in frames:
+            yield token_windows(sample.rgb, config)
+        return
+    source = open_frames(spec, height=config.height, width=config.width, limit=CALIBRATION_FRAMES)
+    for frame in source:
+        yield token_windows(frame.rgb, config)
+
+
+def prepare(network: str, policy: PolicyConfig, calibrate: str | None = None) -> Setup:
+    """Load, cut heads, price and convert.
+
+    Args:
+        network: Name of shipped weights or path of a weights file.
+        policy: What is pruned.
+        calibrate: Input to calibrate on, or None for built-in scenes.
+    """
+    dense = find_network(network)
+    model = dense
+    if policy.head_rate > 0:
+        model = cut_heads(dense, plan_heads(dense, policy.head_rate))
+    config = model.config
+    prices = prices_of(config, scored=policy.token_rate > 0)
+    graph = convert(model, policy.gate, prices, calibration_clip(config, calibrate))
+    dense_prices = prices_of(dense.config, scored=False)
+    return Setup(model, config, policy, prices, graph, dense, dense_prices)

@@ -1,0 +1,59 @@
+"""The short answer on the terminal, and the figures a run measures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from depth_snn.figures import Figure, found_now
+from sims.budget import BudgetResult
+from sims.budget_table import budget_text
+from sims.record import RunRecord
+
+
+def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResult | None) -> None:
+    """Print what was measured, the energy tiers, and the budget's verdict last."""
+    macs, extra, timing = verdict["macs"], verdict["extra_compute"], record.timing_ms
+    states = [int((record.token_state[1:] == s).sum()) for s in range(4)]
+    share = [f"{100 * s / max(1, sum(states)):.1f} % {name}"
+             for s, name in zip(states, ("reused", "computed", "restored", "cut"), strict=True)]  # fmt: skip
+    print(f"{record.frames} frames of {record.source}, network {record.network}")
+    print(f"tokens     {', '.join(share)} (after the first frame)")
+    print(f"work       {100 * macs['ratio_mean']:.1f} % of the dense network's MACs")
+    print(
+        f"recovery   {extra['spikes']} gate spikes; extra compute "
+        f"{extra['mean_percent']:.2f} % on average, worst {extra['worst_percent']:.2f} % "
+        f"(frame {extra['worst_frame']})"
+    )
+    print(
+        f"time       {timing['pruned_end_to_end']:.1f} ms a frame; dense {timing['dense_linear']:.1f} ms, "
+        f"dense with SDPA {timing['dense_sdpa']:.1f} ms (medians)"
+    )
+    for name in ("miou_dense", "miou_pruned", "miou_integer"):
+        if name in record.quality:
+            print(f"{name:10} {100 * record.quality[name]:.2f} %")
+    if "miou_dense" not in record.quality:
+        print(f"agreement  pruned with dense {100 * record.quality['agreement_pruned_dense']:.2f} % of pixels")
+    for tier, total in verdict["energy"]["tiers"].items():
+        print(f"energy     {tier}: {total['text']} a frame (modelled)")
+    for name, witness in record.witnesses.items():
+        print(f"witness    {name}: {witness['mismatches']} mismatches in {witness.get('values', witness['frames'])} "
+              f"{'values' if 'values' in witness else 'frames'}")  # fmt: skip
+    if result is not None:
+        print(budget_text(result))
+
+
+def run_figures(record: RunRecord, verdict: dict[str, Any], command: str) -> dict[str, Figure]:
+    """Figures that docs/figures.md names for a run of the chain."""
+    timing = record.timing_ms
+    worst = verdict["extra_compute"]["worst_percent"] or 0.0
+    pruned = timing["pruned_end_to_end"]
+    values = {
+        "chain_macs_ratio": (float(verdict["macs"]["ratio_mean"]), ""),
+        "chain_extra_compute_worst": (float(worst), "%"),
+        "chain_speedup_vs_dense_sdpa": (timing["dense_sdpa"] / pruned, "×"),
+        "chain_speedup_vs_dense_linear": (timing["dense_linear"] / pruned, "×"),
+    }
+    for name in ("miou_dense", "miou_pruned", "miou_integer"):
+        if name in record.quality:
+            values[f"chain_{name}"] = (100 * record.quality[name], "%")
+    return {k: found_now(v, unit=unit, command=command) for k, (v, unit) in values.items()}

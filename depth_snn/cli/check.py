@@ -1,0 +1,44 @@
+"""`depth-snn check`: judge a finished run against a budget file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from depth_snn.errors import ExitCode
+
+NAME = "check"
+HELP = "judge a finished run against a budget file"
+EXAMPLE = """examples:
+  depth-snn check out/demo/run.h5 --budget street
+  depth-snn check out/demo/run.h5 --budget my_budget.toml --json limits.json
+
+exit status: 0 within every limit, 2 a limit exceeded, 1 error (also: a limit nothing was observed for)"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("run", type=Path, help="run.h5 that `depth-snn run` wrote")
+    parser.add_argument("--budget", required=True, metavar="FILE", help="budget file or shipped name")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the limits as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge; returns the exit code."""
+    from sims.budget import evaluate
+    from sims.budget_file import load_budget
+    from sims.budget_table import budget_text
+    from sims.energy import estimate_energy
+    from sims.record_file import load_record
+    from sims.verdict import build_verdict, write_verdict
+
+    budget = load_budget(args.budget)
+    record = load_record(args.run)
+    energy = estimate_energy(record)
+    result = evaluate(record, budget, energy)
+    print(budget_text(result))
+    if args.json:
+        verdict = build_verdict(record, energy, result)
+        write_verdict(args.json, json.loads(json.dumps(verdict)))
+    return ExitCode.OK if result.passed else ExitCode.EXCEEDED

@@ -1,0 +1,45 @@
+"""Progress on standard error: one living line on a terminal, a line per tenth elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+class Progress:
+    """Counts towards a total that may be unknown.
+
+    Args:
+        what: What is counted, for example ``"frames"``.
+        total: How many there will be, or None.
+    """
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self.what, self.total = what, total
+        self.start, self.shown, self.done = time.monotonic(), -1.0, 0
+        self.live = sys.stderr.isatty()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Show that ``done`` are finished."""
+        self.done = done
+        now = time.monotonic()
+        share = done / self.total if self.total else 0.0
+        if self.live and now - self.shown >= 0.1:
+            print(f"\r\x1b[K{self._line(now, note)}", end="", file=sys.stderr, flush=True)
+            self.shown = now
+        elif not self.live and (share >= self.shown + 0.25 or self.shown < 0):
+            print(self._line(now, note), file=sys.stderr, flush=True)
+            self.shown = share
+
+    def finish(self, note: str = "") -> None:
+        """End the line."""
+        lead = "\r\x1b[K" if self.live else ""
+        print(f"{lead}{self._line(time.monotonic(), note)}", file=sys.stderr, flush=True)
+
+    def _line(self, now: float, note: str) -> str:
+        spent = now - self.start
+        of = f" of {self.total}" if self.total else ""
+        left = ""
+        if self.total and 0 < self.done < self.total:
+            left = f", {spent * (self.total - self.done) / self.done:.0f} s left"
+        return f"{self.what}: {self.done}{of} in {spent:.1f} s{left}{', ' + note if note else ''}"

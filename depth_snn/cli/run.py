@@ -1,0 +1,121 @@
+"""`depth-snn run`: a clip goes in, a verdict comes out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from depth_snn.cli.common import add_figures_option, add_policy_options, policy_changes, positive
+from depth_snn.errors import ConfigError, ExitCode, InputError
+
+if TYPE_CHECKING:
+    from depth_snn.cli.chain.loop import Collected
+    from depth_snn.cli.chain.setup import Setup
+    from sims.record import RunRecord
+
+NAME = "run"
+HELP = "a clip goes in, a verdict, a report and pictures come out"
+EXAMPLE = """examples:
+  depth-snn run scene:street --out out/demo              a built-in street with a sudden pedestrian
+  depth-snn run clip.mp4 --out out/clip --budget street  a video, judged against a shipped budget
+  depth-snn run frames/ --out out/f --motion patch --frames 100
+
+exit status: 0 within the budget (or none given), 2 a limit exceeded, 1 error"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("input", help="a video file, a folder of images, or scene:NAME (scene:street)")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument("--frames", type=positive, default=None, metavar="N", help="stop after N frames")
+    parser.add_argument("--seed", type=int, default=0, help="seed of a built-in scene (default 0)")
+    parser.add_argument("--budget", metavar="FILE", help="budget file (TOML) or a shipped one's name")
+    parser.add_argument("--engine", choices=("fast", "reference", "lava"), default="fast",
+                        help="what runs the integer graph (default fast)")  # fmt: skip
+    parser.add_argument("--witness-frames", type=int, default=1, metavar="N",
+                        help="frames that the reference simulator checks (default 1, 0 for none)")  # fmt: skip
+    parser.add_argument("--lava-frames", type=int, default=0, metavar="N",
+                        help="frames that Lava checks on a small network (default 0)")  # fmt: skip
+    parser.add_argument("--keep-inputs", type=int, default=2, metavar="N",
+                        help="frames of graph inputs written to inputs.h5 (default 2)")  # fmt: skip
+    add_policy_options(parser)
+    add_figures_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chain; returns the exit code."""
+    from depth_snn.cli.chain.loop import Chain, run_chain
+    from depth_snn.cli.chain.setup import load_policy, prepare
+    from depth_snn.data.frames import open_frames
+    from sims.budget_file import load_budget
+
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError(f"{args.out}: is a file; --out needs a folder")
+    if min(args.witness_frames, args.lava_frames, args.keep_inputs) < 0:
+        raise ConfigError("numbers of frames must be 0 or more")
+    budget = load_budget(args.budget) if args.budget else None
+    policy = load_policy(args.policy, **policy_changes(args))
+    setup = prepare(args.network, policy)
+    source = open_frames(
+        args.input, height=setup.config.height, width=setup.config.width,
+        limit=args.frames, seed=args.seed,
+    )  # fmt: skip
+    offline = args.engine != "fast"
+    keep = sys.maxsize if offline else max(args.witness_frames, args.keep_inputs)
+    chain = Chain(setup, keep_inputs=keep, simulate=True)
+    collected = run_chain(chain, source, args.frames)
+    if not collected.rgb:
+        raise InputError(f"{args.input}: no frames; give a clip with at least one")
+    assert chain.fast is not None
+    record = _finish(args, setup, source, collected, dict(chain.fast.counts))
+    return _judge(args, record, budget)
+
+
+def _finish(
+    args: argparse.Namespace, setup: Setup, source: Any, out: Collected, counts: dict[str, Any]
+) -> RunRecord:
+    """Witnesses, files to simulate again, and the record."""
+    from conversion.graph_file import save_graph
+    from depth_snn.cli.chain.engines import run_other_engine, run_witnesses
+    from depth_snn.cli.chain.record import make_record
+    from depth_snn.cli.chain.witness import stack_inputs
+    from sims.inputs_file import save_arrays
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.engine != "fast":
+        counts = run_other_engine(args.engine, setup, out, counts)
+    witnesses = run_witnesses(setup, out, args.witness_frames, args.lava_frames)
+    save_graph(setup.graph, args.out / "graph.h5")
+    if args.keep_inputs:
+        kept = {k: v.astype("int32") for k, v in stack_inputs(out.inputs[: args.keep_inputs]).items()}
+        save_arrays(kept, args.out / "inputs.h5")
+    return make_record(setup, source, out, counts, args.engine, witnesses)
+
+
+def _judge(args: argparse.Namespace, record: RunRecord, budget: Any) -> int:
+    """Energy, budget, verdict, report; prints the short answer."""
+    from depth_snn.cli.chain.summary import print_summary, run_figures
+    from depth_snn.figures import write_measurement
+    from sims.budget import evaluate
+    from sims.energy import estimate_energy
+    from sims.record_file import save_record
+    from sims.report.write import write_report
+    from sims.verdict import build_verdict, write_verdict
+
+    energy = estimate_energy(record)
+    save_record(record, args.out / "run.h5")
+    result = evaluate(record, budget, energy) if budget is not None else None
+    write_report(record, energy, result, args.out)
+    verdict = build_verdict(record, energy, result)
+    write_verdict(args.out / "verdict.json", verdict)
+    print_summary(record, verdict, result)
+    print(f"report: {args.out / 'report.html'}")
+    if args.json:
+        write_measurement(args.json, run_figures(record, verdict, "depth-snn run " + args.input))
+    broken = [name for name, w in record.witnesses.items() if w.get("mismatches")]
+    if broken:
+        print(f"depth-snn: error: witnesses disagree: {', '.join(broken)}", file=sys.stderr)
+        return ExitCode.ERROR
+    return ExitCode.OK if result is None or result.passed else ExitCode.EXCEEDED

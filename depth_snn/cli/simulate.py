@@ -1,0 +1,92 @@
+"""`depth-snn simulate`: run a graph file on one engine."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from depth_snn.errors import ExitCode
+
+NAME = "simulate"
+HELP = "run a graph file on the reference simulator, the fast one, or Lava"
+EXAMPLE = """examples:
+  depth-snn simulate out/demo/graph.h5 out/demo/inputs.h5 --engine fast --out fast.h5
+  depth-snn simulate out/demo/graph.h5 out/demo/inputs.h5 --engine reference --compare fast.h5
+
+`depth-snn run` writes graph.h5 and inputs.h5. Exit status: 1 when --compare finds a difference."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("graph", type=Path, help="graph file")
+    parser.add_argument("inputs", type=Path, help="inputs file")
+    parser.add_argument("--engine", choices=("fast", "reference", "lava", "loihi2"), default="fast",
+                        help="what runs the graph (default fast; loihi2 needs a board)")  # fmt: skip
+    parser.add_argument("--stock", action="store_true",
+                        help="with lava: stock Lava processes wherever they suffice")  # fmt: skip
+    parser.add_argument("--deadline", type=float, metavar="S", help="with lava: give up after S seconds")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write every node's values (HDF5)")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="values of another engine to equal")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate, print counts, write and compare values."""
+    from conversion.bounds import verify
+    from conversion.graph_file import load_graph
+    from sims.inputs_file import load_arrays, save_arrays
+
+    if args.engine == "loihi2":
+        from loihi.hardware import require_hardware
+
+        require_hardware()
+    graph = load_graph(args.graph)
+    verify(graph)
+    inputs = load_arrays(args.inputs)
+    other = load_arrays(args.compare) if args.compare else None
+    result = _simulate(args, graph, inputs)
+    print(f"{'node':24} {'spikes':>8} {'messages':>10} {'synops':>14} {'updates':>12} {'idle':>12}")
+    for name, c in result.counts.items():
+        rows = (c.spikes, c.messages, c.synaptic_operations, c.updates_active, c.updates_idle)
+        print(f"{name:24} " + " ".join(f"{int(r.sum()):>{w}}" for r, w in zip(rows, (8, 10, 14, 12, 12), strict=True)))
+    if not result.counts:
+        print("(Lava counts no events; use --engine fast or reference for counts)")
+    values = {k: v for k, v in result.values.items()}
+    digest = hashlib.sha256(b"".join(k.encode() + values[k].tobytes() for k in sorted(values)))
+    print(f"{result.frames} frames, {len(values)} ports, digest {digest.hexdigest()[:16]}")
+    if args.out:
+        save_arrays(values, args.out)
+        print(f"wrote {args.out}")
+    return _compare(values, other) if other is not None else ExitCode.OK
+
+
+def _simulate(args: argparse.Namespace, graph: Any, inputs: Any) -> Any:
+    from depth_snn.cli.chain.engines import lava_deadline
+    from depth_snn.cli.chain.witness import run_lava, run_reference
+    from sims.fast import simulate
+
+    if args.engine == "fast":
+        return simulate(graph, inputs)
+    if args.engine == "reference":
+        return run_reference(graph, inputs)
+    frames = len(next(iter(inputs.values()), ()))
+    deadline = args.deadline or lava_deadline(frames + max(graph.lags.values()))
+    return run_lava(graph, inputs, deadline, args.stock)[0]
+
+
+def _compare(values: Any, other: Any) -> int:
+    from depth_snn.cli.chain.witness import compare
+    from depth_snn.errors import EngineError
+
+    common = set(values) & set(other)
+    if not common:
+        raise EngineError("nothing to compare: the two files have no port in common")
+    shapes = [k for k in common if values[k].shape != other[k].shape]
+    if shapes:
+        raise EngineError(f"port {shapes[0]!r}: shapes {values[shapes[0]].shape} and {other[shapes[0]].shape}")
+    found = compare("this against the other", values, other, 0)
+    print(f"{found['mismatches']} mismatches in {found['values']} values of {found['ports']} ports")
+    if found["first"]:
+        print(found["first"])
+    return ExitCode.ERROR if found["mismatches"] else ExitCode.OK

@@ -1,0 +1,234 @@
+"""Shapes of a network and the settings of a pruning policy; plain data without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_snn.errors import ConfigError
+from depth_snn.toml_io import load_toml
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of a segmentation ViT over a token grid.
+
+    Attributes:
+        name: What the network is called.
+        height, width: Input size in pixels.
+        patch: Token stride in pixels; the grid is (height/patch, width/patch).
+        window: Side of the square of pixels a token sees, centred on its patch.
+        dim: Channels of the residual stream.
+        heads: Heads kept in each layer; its length is the number of layers.
+        head_dim: Channels of one head.
+        mlp: Hidden channels of the MLP.
+        classes: Number of classes.
+        cells: Sub-cells a token predicts along each side.
+        region: Tokens along each side of a gate region.
+    """
+
+    name: str = "street"
+    height: int = 128
+    width: int = 256
+    patch: int = 8
+    window: int = 16
+    dim: int = 128
+    heads: tuple[int, ...] = (4, 4, 4, 4)
+    head_dim: int = 32
+    mlp: int = 256
+    classes: int = 8
+    cells: int = 4
+    region: int = 4
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", tuple(int(h) for h in self.heads))
+        for side, size in (("height", self.height), ("width", self.width)):
+            unit = self.patch * self.region
+            if size <= 0 or size % unit:
+                raise ConfigError(f"network {self.name}: {side} {size} is no multiple of {unit}")
+        if (self.window - self.patch) % 2 or self.window < self.patch:
+            raise ConfigError(
+                f"network {self.name}: window {self.window} does not centre on a patch"
+            )
+        if not self.heads or min(self.heads) < 1:
+            raise ConfigError(f"network {self.name}: every layer needs at least one head")
+        if self.patch % self.cells:
+            raise ConfigError(f"network {self.name}: patch {self.patch} has no {self.cells} cells")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Token grid (h, w)."""
+        return self.height // self.patch, self.width // self.patch
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens N."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def layers(self) -> int:
+        """Number of encoder blocks L."""
+        return len(self.heads)
+
+    @property
+    def stages(self) -> int:
+        """Rows of a gate mask, S = L + 1: the embedding, then each block."""
+        return self.layers + 1
+
+    @property
+    def inputs(self) -> int:
+        """Values in one token's window."""
+        return self.window * self.window * 3
+
+    @property
+    def outputs(self) -> int:
+        """Values a token predicts: cells × cells × classes."""
+        return self.cells * self.cells * self.classes
+
+    @property
+    def regions(self) -> int:
+        """Number of gate regions R."""
+        return self.tokens // (self.region * self.region)
+
+    def region_of(self) -> npt.NDArray[np.int64]:
+        """Region number of each token, shape (N,), row-major like the tokens."""
+        h, w = self.grid
+        rows, cols = np.mgrid[0:h, 0:w] // self.region
+        out: npt.NDArray[np.int64] = (rows * (w // self.region) + cols).reshape(-1).astype(np.int64)
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; :meth:`from_dict` reads it back."""
+        return asdict(self) | {"heads": list(self.heads)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
+        """Build from :meth:`to_dict`'s form.
+
+        Raises:
+            ConfigError: naming an unknown key.
+        """
+        _known_keys(cls, values, "network")
+        return cls(**values)
+
+
+NETWORKS: dict[str, NetworkConfig] = {
+    "street": NetworkConfig(),
+    "tiny": NetworkConfig(
+        name="tiny", height=32, width=64, window=8, dim=16, heads=(2, 2), head_dim=8,
+        mlp=32, region=2,
+    ),
+}  # fmt: skip
+"""Shapes of the networks that `depth-snn train` knows."""
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """The recovery gate: a LIF per region and the cap on what it may restore.
+
+    Attributes:
+        dv: Voltage decay out of 4096; β = (4096 − dv)/4096.
+        vth: Threshold γ in units of the drive.
+        reset: ``"subtract"`` or ``"zero"``.
+        hold: Frames one spike restores its region for.
+        cap_percent: Restored work allowed in any frame, percent of the pruned stream's own.
+        refill_percent: Restored work allowed in the long run, same unit.
+        body: Which body of the neuron runs: ``"loihi"``, ``"snntorch"`` or ``"norse"``.
+    """
+
+    dv: int = 1024
+    vth: int = 200
+    reset: str = "subtract"
+    hold: int = 4
+    cap_percent: int = 15
+    refill_percent: int = 10
+    body: str = "loihi"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dv <= 4096:
+            raise ConfigError(f"gate.dv {self.dv} is outside 0..4096")
+        if not 0 < self.vth < 2**17:
+            raise ConfigError(f"gate.vth {self.vth} is outside 1..131071")
+        if self.reset not in ("subtract", "zero"):
+            raise ConfigError(f"gate.reset {self.reset!r}: expected 'subtract' or 'zero'")
+        if self.body not in ("loihi", "snntorch", "norse"):
+            raise ConfigError(f"gate.body {self.body!r}: expected loihi, snntorch or norse")
+        if self.hold < 1:
+            raise ConfigError(f"gate.hold {self.hold} must be at least 1 frame")
+        for key in ("cap_percent", "refill_percent"):
+            if not 0 <= getattr(self, key) <= 1000:
+                raise ConfigError(f"gate.{key} {getattr(self, key)} is outside 0..1000")
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What is pruned and when.
+
+    Attributes:
+        motion: Motion source, ``"patch"`` or ``"dis"``.
+        tau_px: A token moves when its residual motion is at least this many pixels per frame.
+        tau_stale: A token is stale when its pixels differ from those last sent by at least this
+            many grey levels on average. With both thresholds 0 every token is computed.
+        token_rate: Share of the scheduled tokens cut in each layer, weakest L2 norm first.
+        head_rate: Share of the heads cut physically in each layer, least important first.
+        gate: The recovery gate; ``recovery`` switches it.
+    """
+
+    motion: str = "dis"
+    tau_px: float = 0.6
+    tau_stale: float = 6.0
+    token_rate: float = 0.1
+    head_rate: float = 0.0
+    recovery: bool = True
+    gate: GateConfig = field(default_factory=GateConfig)
+
+    def __post_init__(self) -> None:
+        if self.motion not in ("patch", "dis"):
+            raise ConfigError(f"motion {self.motion!r}: expected 'patch' or 'dis'")
+        for key in ("tau_px", "tau_stale"):
+            if not getattr(self, key) >= 0:
+                raise ConfigError(f"{key} {getattr(self, key)} must be 0 or more")
+        for key in ("token_rate", "head_rate"):
+            if not 0 <= getattr(self, key) < 1:
+                raise ConfigError(f"{key} {getattr(self, key)} is outside [0, 1)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; :meth:`from_dict` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = "policy") -> PolicyConfig:
+        """Build from a mapping such as a parsed TOML file.
+
+        Raises:
+            ConfigError: naming an unknown key or a value out of range.
+        """
+        _known_keys(cls, values, source)
+        plain = dict(values)
+        gate = plain.pop("gate", {})
+        _known_keys(GateConfig, gate, f"{source} [gate]")
+        try:
+            return cls(**plain, gate=GateConfig(**gate))
+        except TypeError as error:
+            raise ConfigError(f"{source}: a value has the wrong type ({error})") from None
+
+    @classmethod
+    def load(cls, path: Path | str) -> PolicyConfig:
+        """Read a policy from a TOML file."""
+        return cls.from_dict(load_toml(path), str(path))
+
+
+def _known_keys(cls: type, values: Mapping[str, Any], source: str) -> None:
+    known = {f.name for f in fields(cls)}
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{source}: expected a table, got {values!r}")
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(
+            f"{source}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        )

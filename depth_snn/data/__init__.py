@@ -1,0 +1,1 @@
+"""Frames, procedural street scenes, class names and segmentation metrics (no torch)."""

@@ -1,0 +1,1 @@
+"""The gate neuron: one equation, three bodies (Loihi integers, snntorch, norse)."""

@@ -1,0 +1,1 @@
+"""Which tokens and heads are computed, what that costs, and the stream that computes only those."""

@@ -1,0 +1,141 @@
+"""Decides, frame by frame and before anything runs, which tokens are computed and which restored; NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_snn.config import NetworkConfig, PolicyConfig
+from depth_snn.motion.sources import MotionSource, make_source, staleness
+from depth_snn.neurons.bodies import make_body
+from depth_snn.neurons.lif_integer import LIFParams
+from depth_snn.pruning.plan import schedule
+from depth_snn.pruning.prices import Prices
+from depth_snn.recovery.drive import Gradient, drive_macs, feature_gradient, region_drive
+from depth_snn.recovery.restore import (
+    Restored,
+    RestoreParams,
+    restore_step,
+    restore_zeros,
+)
+from depth_snn.windows import token_windows
+
+REUSED, COMPUTED, RESTORED, CUT = range(4)
+"""What happened to a token in a frame."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """One frame's decision and what it rests on.
+
+    Attributes:
+        windows: Pixels of every token (N, P).
+        residual_px: Motion of each token beyond the camera's, pixels (N,).
+        drive: Input of the gate neurons (R,).
+        membrane: Their potential before reset, 1/64 drive units (R,).
+        spikes: Their spikes (R,).
+        sched: Tokens the pruned stream computes in each stage (S, N).
+        restored: Open mask, admitted regions, own and restored MACs.
+        motion_macs, gate_macs: Work spent on deciding.
+    """
+
+    windows: npt.NDArray[np.uint8]
+    residual_px: npt.NDArray[np.float32]
+    drive: npt.NDArray[np.int64]
+    membrane: npt.NDArray[np.int64]
+    spikes: Mask
+    sched: Mask
+    restored: Restored
+    motion_macs: int
+    gate_macs: int
+
+    @property
+    def fixed_macs(self) -> int:
+        """Work of the frame that does not depend on tokens."""
+        return self.motion_macs + self.gate_macs
+
+    def token_state(self) -> npt.NDArray[np.uint8]:
+        """REUSED, COMPUTED, RESTORED or CUT for every token (N,)."""
+        opened = self.restored.open
+        state = np.where(opened[0], COMPUTED, REUSED)
+        state = np.where(opened[0] & ~opened[-1], CUT, state)
+        restored = (opened & ~self.sched).any(0)
+        return np.where(restored, RESTORED, state).astype(np.uint8)
+
+
+class Decider:
+    """Motion, gates, schedule and cap of one stream; remembers the last frame and what was sent.
+
+    Args:
+        config: Shape of the network, with the heads that are left.
+        policy: Thresholds, rates and gate.
+        prices: MACs per token and stage.
+    """
+
+    def __init__(self, config: NetworkConfig, policy: PolicyConfig, prices: Prices) -> None:
+        self.config, self.policy, gate = config, policy, policy.gate
+        self.source: MotionSource = make_source(policy.motion, config)
+        reset = "zero" if gate.reset == "zero" else "subtract"
+        self.body = make_body(
+            gate.body, config.regions, LIFParams(dv=gate.dv, vth=gate.vth, reset=reset)
+        )
+        self.params = RestoreParams(
+            region_of=config.region_of(), price=prices.per_stage(), regions=config.regions,
+            hold=gate.hold, cap_percent=gate.cap_percent, refill_percent=gate.refill_percent,
+            capacity=prices.dense_macs(),
+        )  # fmt: skip
+        self.restore_state = restore_zeros(config.regions)
+        self.gate_macs = drive_macs(config) + 2 * config.regions + config.stages * config.tokens
+        self.last_rgb: npt.NDArray[np.uint8] | None = None
+        self.last_gradient: Gradient | None = None
+        self.sent: npt.NDArray[np.uint8] | None = None
+
+    def decide(
+        self, rgb: npt.NDArray[np.uint8], strength: npt.NDArray[np.float32] | None
+    ) -> Decision:
+        """Decide the next frame of the stream.
+
+        Args:
+            rgb: The frame (H, W, 3).
+            strength: L2 norms of the tokens at each block's entrance, as last computed (L, N);
+                None on the first frame.
+        """
+        windows = token_windows(rgb, self.config)
+        residual, active, motion_macs = self._active(rgb, windows)
+        sched = schedule(active, strength, self.policy.token_rate, self.config.stages)
+        gradient = feature_gradient(rgb, self.config)
+        drive = region_drive(gradient, self.last_gradient, self.config)
+        spikes, membrane = self.body.step(drive)
+        asked = spikes if self.policy.recovery else np.zeros_like(spikes)
+        restored, self.restore_state = restore_step(
+            asked, membrane, sched, motion_macs + self.gate_macs, self.restore_state, self.params
+        )
+        self._remember(rgb, gradient, windows, restored.open[0])
+        return Decision(
+            windows, residual, drive, membrane, spikes, sched, restored, motion_macs, self.gate_macs
+        )
+
+    def _active(
+        self, rgb: npt.NDArray[np.uint8], windows: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], Mask, int]:
+        """Residual motion, tokens that moved or went stale, and the MACs of finding out."""
+        tokens = self.config.tokens
+        if self.last_rgb is None or self.sent is None:
+            return np.zeros(tokens, np.float32), np.ones(tokens, bool), 0
+        motion = self.source.measure(self.last_rgb, rgb)
+        moved = motion.residual_px >= self.policy.tau_px
+        stale = staleness(windows, self.sent) >= self.policy.tau_stale
+        return motion.residual_px, moved | stale, motion.macs + windows.size
+
+    def _remember(
+        self, rgb: npt.NDArray[np.uint8], gradient: Gradient, windows: npt.NDArray[np.uint8],
+        sent: Mask,
+    ) -> None:  # fmt: skip
+        self.last_rgb, self.last_gradient = rgb, gradient
+        if self.sent is None:
+            self.sent = windows.copy()
+        self.sent[sent] = windows[sent]

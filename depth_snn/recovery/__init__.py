@@ -1,0 +1,1 @@
+"""Spike recovery: what drives the gates, and what a spike may restore under the cap."""

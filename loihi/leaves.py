@@ -1,0 +1,83 @@
+"""Which of our own processes computes which node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from conversion.graph import Graph
+from conversion.nodes import (
+    LIF,
+    Dense,
+    LinearAttention,
+    Node,
+    Output,
+    RestoreGate,
+    SigmaDelta,
+    Skip,
+)
+from depth_snn.errors import GraphError
+from loihi.processes.encoder import DeltaEncoder, SigmaDeltaEncoder
+from loihi.processes.gate_lif import GateLIF
+from loihi.processes.linear_attention import LinearAttention as AttentionProcess
+from loihi.processes.output import Accumulator
+from loihi.processes.restore_gate import RestoreGate as RestoreGateProcess
+from loihi.processes.token_dense import Skip as SkipProcess
+from loihi.processes.token_dense import TokenDense
+
+
+def leaf_process(graph: Graph, node: Node) -> tuple[Any, dict[str, str]]:
+    """Our own process for a node that is not an Input, and its port names."""
+    process = _BUILDERS[node.kind](graph, node)
+    return process, process.PORTS
+
+
+def _stages(graph: Graph, node: Node) -> int:
+    """Rows of the mask on the node's gate port; the node itself does not know them."""
+    edge = next(e for e in graph.incoming[node.name] if e.port == "gate")
+    stages = graph.by_name[edge.source].output_shape(edge.source_port)[0]
+    stage = node.attributes()["stage"]
+    if stage >= stages:
+        raise GraphError(f"node {node.name!r}: stage {stage}, but its gate has {stages} rows")
+    return stages
+
+
+def _encoder(graph: Graph, node: Node) -> Any:
+    kind = SigmaDeltaEncoder if isinstance(node, SigmaDelta) else DeltaEncoder
+    return kind(name=node.name, stages=_stages(graph, node), **node.attributes())
+
+
+def _attention(graph: Graph, node: LinearAttention) -> Any:
+    return AttentionProcess(name=node.name, stages=_stages(graph, node), **node.attributes())
+
+
+def _dense(_: Graph, node: Dense) -> Any:
+    return TokenDense(name=node.name, **node.attributes())
+
+
+def _skip(_: Graph, node: Skip) -> Any:
+    return SkipProcess(name=node.name, size=node.tokens * node.channels, exponent=node.exponent)
+
+
+def _lif(_: Graph, node: LIF) -> Any:
+    return GateLIF(name=node.name, **node.attributes())
+
+
+def _restore_gate(_: Graph, node: RestoreGate) -> Any:
+    return RestoreGateProcess(name=node.name, **node.attributes())
+
+
+def _output(_: Graph, node: Output) -> Any:
+    return Accumulator(name=node.name, **node.attributes())
+
+
+_BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
+    "Delta": _encoder,
+    "SigmaDelta": _encoder,
+    "Dense": _dense,
+    "Skip": _skip,
+    "LinearAttention": _attention,
+    "LIF": _lif,
+    "RestoreGate": _restore_gate,
+    "Output": _output,
+}

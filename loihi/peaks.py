@@ -1,0 +1,48 @@
+"""How large a value on a port can become: decides where stock Lava is exact."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conversion.graph import Graph
+from conversion.nodes import LIF, Delta, Dense, Input, RestoreGate, Skip
+
+MEMBRANE = 2**23
+"""Bound of a membrane (docs/fixed_point.md §6)."""
+
+
+def peak(graph: Graph, name: str, port: str = "out") -> int | None:
+    """Largest magnitude that output ``port`` of node ``name`` can show at any step.
+
+    Returns:
+        The bound, or None where the node's own constants do not give one.
+    """
+    node = graph.by_name[name]
+    if isinstance(node, Input):
+        return max(abs(node.lo), abs(node.hi))
+    if isinstance(node, Delta):
+        # A message is the difference of two activations; SigmaDelta is a Delta.
+        return node.hi - node.lo
+    if isinstance(node, LIF):
+        return MEMBRANE if port == "membrane" else 1
+    if isinstance(node, RestoreGate):
+        return None if port == "ledger" else 1
+    if isinstance(node, (Dense, Skip)):
+        total = sum_peak(graph, node)
+        return None if total is None else total << node.exponent
+    return None
+
+
+def sum_peak(graph: Graph, node: Dense | Skip) -> int | None:
+    """Largest magnitude of a connection's sum before its shift."""
+    edge = graph.incoming[node.name][0]
+    arriving = peak(graph, edge.source, edge.source_port)
+    if arriving is None or isinstance(node, Skip):
+        return arriving
+    return arriving * int(np.abs(node.weight).sum(axis=1).max(initial=0))
+
+
+def input_peak(graph: Graph, node: LIF) -> int | None:
+    """Largest magnitude of a population's input."""
+    edge = graph.incoming[node.name][0]
+    return peak(graph, edge.source, edge.source_port)

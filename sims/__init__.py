@@ -1,0 +1,1 @@
+"""Simulators, event counts, energy, budgets and reports."""

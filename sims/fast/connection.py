@@ -1,0 +1,81 @@
+"""Dense and Skip: what travels through synapses (docs/fixed_point.md §4), and Output (§8)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conversion.nodes import Dense, Output, Skip
+from sims.fast.body import Arrivals, Departures
+from sims.fast.exact import ExactWeight, peak, unbounded
+from sims.fast.kernels import add_rows
+from sims.fast.rows import Rows, as_rows
+from sims.fast.tally import Tally
+from sims.fast.width import HOST, Width
+
+
+class DenseBody:
+    """Weights shared by all tokens, applied to the rows that carry messages."""
+
+    def __init__(self, node: Dense, width: Width) -> None:
+        self._weight = ExactWeight(node.weight, node.exponent)
+        self._shape = node.output_shape("out")
+        self._width = width
+        self.tally = Tally(node)
+
+    def step(self, inputs: Arrivals) -> Departures:
+        """One frame: messages in (N, C_in) to values out (N, C_out)."""
+        rows = as_rows(inputs["in"][0])
+        self.tally.frame(synaptic_operations=rows.events() * self._shape[1])
+        if not rows.tokens.size:
+            return {"out": Rows(rows.tokens, np.zeros((0, self._shape[1]), np.int64), self._shape)}
+        out, proven = self._weight.times(rows.values, self._width, "out")
+        if not proven:
+            self._width.check_rows("out", rows.tokens, out)
+        return {"out": Rows(rows.tokens, out, self._shape)}
+
+
+class SkipBody:
+    """One-to-one connection with a left shift."""
+
+    def __init__(self, node: Skip, width: Width) -> None:
+        self._exponent = node.exponent
+        self._width = width
+        self.tally = Tally(node)
+
+    def step(self, inputs: Arrivals) -> Departures:
+        """One frame: messages in (N, C) to values out (N, C)."""
+        rows = as_rows(inputs["in"][0])
+        events = rows.events()
+        self.tally.frame(synaptic_operations=events)
+        if peak(rows.values) << self._exponent <= HOST.high:
+            out = rows.values << self._exponent
+        else:
+            out = unbounded(
+                rows.values, np.eye(rows.shape[1], dtype=np.int64), self._exponent, "out"
+            )
+        self._width.check_rows("out", rows.tokens, out)
+        return {"out": Rows(rows.tokens, out, rows.shape, rows.tight, events)}
+
+
+class OutputBody:
+    """Accumulates messages and shows the sum plus the bias.
+
+    Args:
+        node: The node.
+        shown: Whether anybody looks at the value; if not, it is not built.
+    """
+
+    def __init__(self, node: Output, shown: bool) -> None:
+        self._total = np.zeros((node.tokens, node.channels), np.int64)
+        self._touched = np.zeros(node.tokens, np.bool_)
+        self._bias = node.bias
+        self._shown = shown
+        self.tally = Tally(node)
+
+    def step(self, inputs: Arrivals) -> Departures:
+        """One frame: messages in (N, C) to the accumulated values (N, C)."""
+        rows = as_rows(inputs["in"][0])
+        self.tally.frame(macs_off_core=rows.events())
+        add_rows(self._total, rows.tokens, rows.values, self._touched)
+        HOST.check_rows("out", rows.tokens, self._total[rows.tokens])
+        return {"out": self._total + self._bias} if self._shown else {}

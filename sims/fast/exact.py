@@ -1,0 +1,93 @@
+"""Integer matrix products through floating-point BLAS where that is provably exact.
+
+Every product and every partial sum of a matrix product is bounded by the sum of the magnitudes.
+Where that bound is below 2^53 (2^24 in single precision) all of them are representable, so no
+operation rounds, in whichever order or fused form the library works, and the result is the
+integer product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sims.fast.width import HOST, Width
+
+IntArray = npt.NDArray[np.int64]
+SINGLE_EXACT = 1 << 24
+DOUBLE_EXACT = 1 << 53
+
+
+def peak(values: IntArray) -> int:
+    """Largest magnitude, as an unbounded integer; 0 for an empty array."""
+    if not values.size:
+        return 0
+    return max(int(values.max()), -int(values.min()))
+
+
+def product(a: IntArray, b: IntArray, terms: int, quantity: str) -> IntArray:
+    """``a @ b`` for stacks of integer matrices, exactly.
+
+    Args:
+        a: (…, p, n).
+        b: (…, n, m).
+        terms: n, the number of products in one sum.
+        quantity: What the product is, for the message.
+
+    Returns:
+        int64 (…, p, m).
+
+    Raises:
+        TooWide: if an entry does not fit the registers of this simulator.
+    """
+    high_a, high_b = peak(a), peak(b)
+    bound = max(high_a * high_b * terms, high_a, high_b)
+    if bound < SINGLE_EXACT:
+        return np.asarray((a.astype(np.float32) @ b.astype(np.float32)).astype(np.int64))
+    if bound < DOUBLE_EXACT:
+        return np.asarray((a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64))
+    return unbounded(a, b, 0, quantity)
+
+
+def unbounded(a: IntArray, b: IntArray, exponent: int, quantity: str) -> IntArray:
+    """``(a @ b) << exponent`` in Python integers; slow, for values no network should have."""
+    exact = (a.astype(object) @ b.astype(object)) * (1 << exponent)
+    HOST.check(quantity, exact)
+    return np.asarray(exact.astype(np.int64))
+
+
+class ExactWeight:
+    """Synaptic weights ready for exact products: ``(x · Wᵀ) << exponent``.
+
+    Args:
+        weight: W, int64 (C_out, C_in).
+        exponent: Left shift of the sum; folded into the weights, which a power of two keeps exact.
+    """
+
+    def __init__(self, weight: IntArray, exponent: int) -> None:
+        self._integer = np.ascontiguousarray(weight.T)
+        self._exponent = exponent
+        self._double = np.ascontiguousarray(weight.T.astype(np.float64) * 2.0**exponent)
+        self._single = self._double.astype(np.float32)
+        self._row_sum = int(np.abs(weight).sum(axis=1).max(initial=0)) << exponent
+
+    def times(self, x: IntArray, width: Width, quantity: str) -> tuple[IntArray, bool]:
+        """Apply the weights to rows.
+
+        Args:
+            x: int64 (n, C_in).
+            width: The register of the result.
+            quantity: What the result is, for the message.
+
+        Returns:
+            int64 (n, C_out), and whether the bound alone proves that it fits ``width``.
+        """
+        high = peak(x)
+        bound = max(self._row_sum * high, self._row_sum, high)
+        if bound < SINGLE_EXACT:
+            out = (x.astype(np.float32) @ self._single).astype(np.int64)
+        elif bound < DOUBLE_EXACT:
+            out = (x.astype(np.float64) @ self._double).astype(np.int64)
+        else:
+            out = unbounded(x, self._integer, self._exponent, quantity)
+        return out, bound <= width.high

@@ -1,0 +1,211 @@
+"""Runs a balanced quantised graph frame by frame.
+
+In a balanced graph every node sees all its inputs from one frame (docs/fixed_point.md §1), and
+before frame 0 arrives it sees zeros and closed gates, which change no state. So the nodes can be
+run in topological order once per frame, without the delays, and the values are those of step
+f + lag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conversion.graph import Graph, unbalanced_edges
+from conversion.nodes import Input
+from depth_snn.errors import EngineError, GraphError, InputError, OverflowInGraph
+from sims.counts import NodeCounts
+from sims.fast.build import body_of
+from sims.fast.rows import Signal, dense, store
+from sims.fast.source import InputBody, checked
+from sims.fast.width import STRICT, UNBOUNDED, TooWide
+from sims.result import SimResult
+
+IntArray = npt.NDArray[np.int64]
+Key = tuple[str, str]
+
+
+class FastSimulator:
+    """A network that takes one frame at a time and keeps its state between them.
+
+    Args:
+        graph: A balanced graph of the quantised dialect.
+        probes: The ``"node.port"`` values to hand out; None for all of them.
+        strict: Whether a value outside its register raises (docs/fixed_point.md §9).
+            Without it values are unbounded, up to the 63 bits this simulator can hold; beyond
+            those it raises all the same.
+
+    Raises:
+        GraphError: if the graph is not quantised or not balanced, or a probe names no port of it.
+    """
+
+    def __init__(
+        self, graph: Graph, probes: Collection[str] | None = None, *, strict: bool = True
+    ) -> None:
+        _require_runnable(graph)
+        self._shown = _probed(graph, probes)
+        self._frames = 0
+        self._broken = False
+        registers = STRICT if strict else UNBOUNDED
+        read = {(e.source, e.source_port) for edges in graph.incoming.values() for e in edges}
+        read.update(self._shown.values())
+        self._sources = {n.name: InputBody(n) for n in graph.nodes if isinstance(n, Input)}
+        self._bodies = {
+            n.name: body_of(n, registers, (n.name, "out") in read)
+            for n in graph.order
+            if not isinstance(n, Input)
+        }
+        self._feeds = {
+            name: {
+                port: [(e.source, e.source_port) for e in graph.incoming[name] if e.port == port]
+                for port in graph.by_name[name].inputs
+            }
+            for name in self._bodies
+        }
+
+    @property
+    def frames(self) -> int:
+        """Number of frames taken so far."""
+        return self._frames
+
+    @property
+    def counts(self) -> Mapping[str, NodeCounts]:
+        """Counts of every node over the frames taken so far."""
+        tallies = {name: source.tally for name, source in self._sources.items()}
+        tallies.update((name, body.tally) for name, body in self._bodies.items())
+        return MappingProxyType({name: t.counts(self._frames) for name, t in tallies.items()})
+
+    def step(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> Mapping[str, IntArray]:
+        """Take one frame.
+
+        Args:
+            frame_inputs: One integer array of the node's shape for each Input node.
+
+        Returns:
+            The probed values of this frame by ``"node.port"``, arrays of the caller's own.
+
+        Raises:
+            InputError: if an input is missing, unknown, or not what its node takes.
+            OverflowInGraph: naming node, index and frame.
+            EngineError: after an error in an earlier frame, which left the state half way.
+        """
+        signals = self._advance(frame_inputs)
+        return {text: dense(signals[key]).copy() for text, key in self._shown.items()}
+
+    def step_into(
+        self, frame_inputs: Mapping[str, npt.ArrayLike], values: Mapping[str, IntArray]
+    ) -> None:
+        """Take one frame and write the probed values into zeroed arrays, sparing a copy."""
+        signals = self._advance(frame_inputs)
+        for text, key in self._shown.items():
+            store(signals[key], values[text])
+
+    def _advance(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[Key, Signal]:
+        if self._broken:
+            raise EngineError("an earlier frame failed; build a new simulator to go on")
+        _require_names(frame_inputs, self._sources)
+        self._broken = True
+        signals: dict[Key, Signal] = {
+            (name, "out"): source.present(frame_inputs[name])
+            for name, source in self._sources.items()
+        }
+        for name, body in self._bodies.items():
+            feeds = self._feeds[name]
+            arrivals = {port: tuple(signals[k] for k in keys) for port, keys in feeds.items()}
+            try:
+                departures = body.step(arrivals)
+            except TooWide as fault:
+                raise OverflowInGraph(f"node {name!r}, frame {self._frames}: {fault}") from None
+            signals.update(((name, port), signal) for port, signal in departures.items())
+        self._broken = False
+        self._frames += 1
+        return signals
+
+
+def simulate(
+    graph: Graph,
+    inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
+    *,
+    strict: bool = True,
+    probes: Collection[str] | None = None,
+    on_frame: Callable[[int], None] | None = None,
+) -> SimResult:
+    """Run a whole clip.
+
+    Args:
+        graph: A balanced graph of the quantised dialect.
+        inputs: Integer array (T, *shape) for each Input node, all of the same T.
+        strict: Whether a value outside its register raises.
+        probes: The ``"node.port"`` values to keep, which sets the memory used; None for all.
+        on_frame: Called with the frame number after each frame.
+
+    Returns:
+        The probed values, and the counts of every node.
+
+    Raises:
+        GraphError: if the graph cannot be run frame by frame.
+        InputError: if an input is not what its node takes.
+        OverflowInGraph: naming node, index and frame.
+    """
+    simulator = FastSimulator(graph, probes, strict=strict)
+    frames = _frames_of(graph, inputs)
+    shown = _probed(graph, probes)
+    values = {
+        text: np.zeros((frames, *graph.by_name[name].output_shape(port)), np.int64)
+        for text, (name, port) in shown.items()
+    }
+    for f in range(frames):
+        simulator.step_into(
+            {name: array[f] for name, array in inputs.items()},
+            {text: array[f] for text, array in values.items()},
+        )
+        if on_frame is not None:
+            on_frame(f)
+    return SimResult(frames=frames, values=values, counts=simulator.counts)
+
+
+def _require_runnable(graph: Graph) -> None:
+    if graph.dialect != "quantised":
+        raise GraphError(f"graph {graph.name!r} is {graph.dialect}; quantise it before simulating")
+    faults = unbalanced_edges(graph)
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise GraphError(f"graph {graph.name!r} is not balanced: {faults[0]}{more}; set the delays")
+    # An Output shows its bias before frame 0 arrives, which a node behind it would take for data.
+    for edge in graph.edges:
+        if graph.by_name[edge.source].kind == "Output":
+            raise GraphError(f"edge {edge.source} -> {edge.target}: nothing may follow an Output")
+
+
+def _probed(graph: Graph, probes: Collection[str] | None) -> dict[str, Key]:
+    ports = {f"{n.name}.{port}": (n.name, port) for n in graph.nodes for port in n.outputs}
+    if probes is None:
+        return ports
+    for probe in probes:
+        if probe not in ports:
+            raise GraphError(f"graph {graph.name!r} has no value {probe!r}; name it node.port")
+    return {text: key for text, key in ports.items() if text in probes}
+
+
+def _require_names(inputs: Mapping[str, object], expected: Collection[str]) -> None:
+    missing = sorted(set(expected) - inputs.keys())
+    unknown = sorted(inputs.keys() - set(expected))
+    if missing or unknown:
+        what = f"no value for {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
+        raise InputError(f"inputs: {what}; this graph takes {', '.join(sorted(expected))}")
+
+
+def _frames_of(graph: Graph, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> int:
+    nodes = [n for n in graph.nodes if isinstance(n, Input)]
+    _require_names(inputs, [n.name for n in nodes])
+    lengths = {n.name: len(inputs[n.name]) for n in nodes}
+    if len(set(lengths.values())) != 1:
+        raise InputError(f"inputs: the numbers of frames differ: {lengths}")
+    frames = next(iter(lengths.values()))
+    for node in nodes:
+        checked(node, inputs[node.name], (frames, *node.shape))
+    return frames

@@ -1,0 +1,63 @@
+"""Dense, Skip and Output (docs/fixed_point.md §4 and §8)."""
+
+from __future__ import annotations
+
+from operator import add
+
+from conversion.nodes import Dense, Output, Skip
+from sims.reference.arrays import table_of
+from sims.reference.guard import SIGMA_BITS, Guard
+from sims.reference.integers import nonzero, zeros
+from sims.reference.product import Products
+from sims.reference.unit import Arrived, Outputs, Work
+
+
+class DenseUnit:
+    """Weights shared by all tokens; a token without messages costs nothing."""
+
+    def __init__(self, node: Dense, guard: Guard) -> None:
+        self._guard = guard
+        self._exponent = node.exponent
+        columns = [list(column) for column in zip(*table_of(node.weight), strict=True)]
+        self._products = Products(columns)
+        self._width = int(node.weight.shape[0])
+
+    def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
+        """One step; see ``Unit.step``."""
+        messages, silent = arrived["in"][0], [0] * self._width
+        out = [
+            [x << self._exponent for x in self._products.times(row)] if any(row) else silent
+            for row in messages
+        ]
+        self._guard.table(out, SIGMA_BITS, "product", step)
+        return {"out": out}, {"synaptic_operations": nonzero(messages) * self._width}
+
+
+class SkipUnit:
+    """A one-to-one connection with a left shift."""
+
+    def __init__(self, node: Skip, guard: Guard) -> None:
+        self._guard = guard
+        self._exponent = node.exponent
+
+    def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
+        """One step; see ``Unit.step``."""
+        messages = arrived["in"][0]
+        out = [[x << self._exponent for x in row] for row in messages]
+        self._guard.table(out, SIGMA_BITS, "product", step)
+        return {"out": out}, {"synaptic_operations": nonzero(messages)}
+
+
+class OutputUnit:
+    """Accumulates messages and shows the sum plus its bias."""
+
+    def __init__(self, node: Output) -> None:
+        self._bias = table_of(node.bias)[0]
+        self._acc = zeros(node.tokens, node.channels)
+
+    def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
+        """One step; see ``Unit.step``."""
+        messages = arrived["in"][0]
+        self._acc = [list(map(add, a, x)) for a, x in zip(self._acc, messages, strict=True)]
+        out = [list(map(add, row, self._bias)) for row in self._acc]
+        return {"out": out}, {"macs_off_core": nonzero(messages)}

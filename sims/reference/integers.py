@@ -1,0 +1,33 @@
+"""The integer operations docs/fixed_point.md writes its rules in, on plain Python integers."""
+
+from __future__ import annotations
+
+Row = list[int]
+Table = list[Row]
+"""A value of the graph: rows of integers. A vector of shape (R,) is a table with one row."""
+
+
+def rshift(x: int, shift: int) -> int:
+    """Right shift that rounds half up; ``shift`` 0 leaves x (docs/fixed_point.md, opening)."""
+    return x if shift == 0 else (x + (1 << (shift - 1))) >> shift
+
+
+def clip(x: int, lo: int, hi: int) -> int:
+    """Bound x to lo … hi, both included."""
+    return lo if x < lo else hi if x > hi else x
+
+
+def decay(x: int, m: int) -> int:
+    """``T0(x, m)`` of docs/fixed_point.md §6: (4096 − m)/4096 of x, truncated toward zero."""
+    size = (abs(x) * (4096 - m)) >> 12
+    return -size if x < 0 else size
+
+
+def nonzero(table: Table) -> int:
+    """Number of entries that are not zero."""
+    return sum(len(row) - row.count(0) for row in table)
+
+
+def zeros(rows: int, columns: int) -> Table:
+    """A table of zeros; its rows are separate lists."""
+    return [[0] * columns for _ in range(rows)]

@@ -1,0 +1,127 @@
+"""Writing the report: pictures beside one HTML page that carries them inside."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from depth_snn.errors import InputError
+from sims.budget import BudgetResult
+from sims.energy_total import EnergyReport
+from sims.record import RunRecord
+from sims.report import sections
+from sims.report.compute_plot import draw_compute
+from sims.report.energy_plot import draw_energy
+from sims.report.frames import draw_overlay, draw_tokens
+from sims.report.gates import draw_gates
+from sims.report.key_frames import choose_key_frames
+from sims.verdict import KINDS
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+
+def write_report(
+    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None, out_dir: Path | str
+) -> dict[str, Path]:
+    """Write overlay.png, tokens.png, gates.png, energy.png, compute.png and report.html.
+
+    Args:
+        record: The run.
+        energy: Its modelled energy.
+        budget: Its judged budget; None when the run had none.
+        out_dir: Folder, created if missing.
+
+    Returns:
+        Path by name: overlay, tokens, gates, energy, compute, html.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    folder = Path(out_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be created ({error.strerror})") from error
+    frames = choose_key_frames(record)
+    paths = {
+        "overlay": draw_overlay(record, frames, folder / "overlay.png"),
+        "tokens": draw_tokens(record, frames, folder / "tokens.png"),
+        "gates": draw_gates(record, folder / "gates.png"),
+        "energy": draw_energy(record, energy, budget, folder / "energy.png"),
+        "compute": draw_compute(record, folder / "compute.png"),
+    }
+    page = render_page(record, energy, budget, paths)
+    paths["html"] = _write_text(folder / "report.html", page)
+    return paths
+
+
+def render_page(
+    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None, pictures: dict[str, Path]
+) -> str:
+    """The HTML page as text, with the pictures inside.
+
+    Args:
+        record: The run.
+        energy: Its modelled energy.
+        budget: Its judged budget, or None.
+        pictures: PNG files by name.
+
+    Returns:
+        One HTML document without outside references.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html.j2").render(
+        _context(record, energy, budget),
+        images={name: _data_uri(path) for name, path in pictures.items()},
+    )
+
+
+def _context(
+    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None
+) -> dict[str, Any]:
+    return {
+        "record": record,
+        "headline": sections.headline(budget),
+        "summary": sections.summary(record, energy),
+        "limits": sections.limit_rows(budget),
+        "budget": budget,
+        "energy_rows": sections.energy_rows(record, energy),
+        "comparisons": sections.comparison_lines(record, energy),
+        "event_rows": sections.event_rows(record, energy),
+        "unknown": energy.tiers["static"].unknown,
+        "mac_rows": sections.mac_rows(record),
+        "timing_rows": sections.timing_rows(record),
+        "witness_rows": sections.witness_rows(record),
+        "quality_rows": sections.quality_rows(record),
+        "setting_rows": sections.setting_rows(record),
+        "tables": [
+            (t.title, sections.price_rows(t)) for t in (energy.table, energy.baseline_table)
+        ],
+        "kinds": [
+            (kind, ", ".join(name.replace("_", " ") for name, k in KINDS.items() if k == kind))
+            for kind in ("measured", "modelled", "quoted")
+        ],
+    }
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _write_text(path: Path, text: str) -> Path:
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+    return path

@@ -1,0 +1,235 @@
+"""The verdict of a run as plain data, and its JSON file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depth_snn.errors import ExitCode, InputError
+from sims.budget import BudgetResult
+from sims.cost_table import TIERS
+from sims.energy import compare_with_baselines
+from sims.energy_total import EnergyReport, EnergyTotal
+from sims.record import RunRecord
+
+FORMAT_VERSION = 1
+MAX_VERDICT_BYTES = 16 << 20
+KINDS = {
+    "macs": "measured",
+    "extra_compute": "measured",
+    "firing_rates": "measured",
+    "quality": "measured",
+    "timing_ms": "measured",
+    "witnesses": "measured",
+    "energy": "modelled",
+    "prices": "quoted",
+}
+_KEYS = (
+    "format",
+    "source",
+    "network",
+    "engine",
+    "frames",
+    "passed",
+    "exit_code",
+    "limits",
+    "energy",
+    "macs",
+    "extra_compute",
+    "firing_rates",
+    "quality",
+    "timing_ms",
+    "timing_ratios",
+    "witnesses",
+    "events",
+    "kinds",
+)
+
+
+def build_verdict(
+    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None
+) -> dict[str, Any]:
+    """Sum a run up as JSON-able data.
+
+    Args:
+        record: The run.
+        energy: Its modelled energy.
+        budget: Its judged budget; None when the run had none.
+
+    Returns:
+        A mapping with "format": 1; means leave out the first frame, which stands apart.
+    """
+    return {
+        "format": FORMAT_VERSION,
+        "source": record.source,
+        "network": record.network,
+        "engine": record.engine,
+        "policy": record.policy,
+        "fps": record.fps,
+        "frames": record.frames,
+        "passed": None if budget is None else budget.passed,
+        "exit_code": int(ExitCode.OK) if budget is None else budget.exit_code,
+        "budget": None if budget is None else _budget(budget),
+        "limits": [] if budget is None else [dict(vars(limit)) for limit in budget.limits],
+        "energy": _energy(record, energy),
+        "macs": _macs(record),
+        "extra_compute": _extra(record),
+        "firing_rates": _firing(record),
+        "quality": record.quality,
+        "timing_ms": record.timing_ms,
+        "timing_ratios": timing_ratios(record.timing_ms),
+        "witnesses": record.witnesses,
+        "events": list(record.events),
+        "kinds": dict(KINDS),
+    }
+
+
+def timing_ratios(timing_ms: Mapping[str, float]) -> dict[str, float]:
+    """Dense time divided by the pruned end-to-end time, for every dense timing there is.
+
+    Args:
+        timing_ms: Median times in milliseconds.
+
+    Returns:
+        For example {"dense_sdpa_over_pruned": 1.4}; above 1 the pruned network is faster.
+    """
+    pruned = timing_ms.get("pruned_end_to_end", 0.0)
+    if not pruned > 0:
+        return {}
+    return {
+        f"{name}_over_pruned": value / pruned
+        for name, value in timing_ms.items()
+        if name.startswith("dense_")
+    }
+
+
+def write_verdict(path: Path | str, verdict: Mapping[str, Any]) -> Path:
+    """Write a verdict as JSON, through a temporary name in the same folder.
+
+    Args:
+        path: Target file, replaced if it exists.
+        verdict: What build_verdict returned.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.tmp")
+    text = json.dumps(verdict, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
+    return target
+
+
+def load_verdict(path: Path | str) -> dict[str, Any]:
+    """Read a verdict and check its format.
+
+    Args:
+        path: The JSON file.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        InputError: The file is missing, damaged, or of another format.
+    """
+    source = Path(path)
+    try:
+        if source.stat().st_size > MAX_VERDICT_BYTES:
+            raise InputError(f"{source}: above {MAX_VERDICT_BYTES} bytes, not a verdict")
+        verdict = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: not valid JSON ({error})") from error
+    if not isinstance(verdict, dict) or verdict.get("format") != FORMAT_VERSION:
+        raise InputError(f"{source}: not a verdict of format {FORMAT_VERSION}")
+    missing = [key for key in _KEYS if key not in verdict]
+    if missing:
+        raise InputError(f"{source}: the verdict lacks {', '.join(missing)}")
+    return verdict
+
+
+def _budget(budget: BudgetResult) -> dict[str, Any]:
+    return {"source": budget.source, "title": budget.title, "note": budget.note}
+
+
+def _total(total: EnergyTotal, steady: slice) -> dict[str, Any]:
+    return {
+        "value_uj_per_frame": total.mean_pj(steady) / 1e6 if total.observed else None,
+        "first_frame_uj": total.mean_pj(slice(0, 1)) / 1e6 if total.observed else None,
+        "bound": total.bound,
+        "unknown": list(total.unknown),
+        "text": total.text(steady),
+    }
+
+
+def _energy(record: RunRecord, energy: EnergyReport) -> dict[str, Any]:
+    steady = record.steady
+    return {
+        "table": energy.table.name,
+        "baseline_table": energy.baseline_table.name,
+        "frame_time_us": energy.frame_time_us,
+        "tiers": {tier: _total(energy.tiers[tier], steady) for tier in TIERS},
+        "by_event": {name: _total(total, steady) for name, total in energy.by_event().items()},
+        "baselines": {
+            base.name: {tier: _total(base.tiers[tier], steady) for tier in TIERS}
+            for base in energy.baselines
+        },
+        "comparisons": [dict(vars(item)) for item in compare_with_baselines(energy, steady)],
+    }
+
+
+def _macs(record: RunRecord) -> dict[str, Any]:
+    total = record.total_macs
+    steady = total[record.steady]
+    return {
+        "dense_per_frame": record.dense_macs,
+        "pruned_mean": float(steady.mean()),
+        "ratio_mean": float(steady.mean()) / record.dense_macs,
+        "first_frame": int(total[0]),
+        "by_category_mean": {
+            name: float(values[record.steady].mean()) for name, values in record.macs.items()
+        },
+    }
+
+
+def _extra(record: RunRecord) -> dict[str, Any]:
+    percent = record.extra_percent
+    worst = int(np.argmax(percent))
+    return {
+        "mean_percent": _finite(percent[record.steady].mean()),
+        "worst_percent": _finite(percent[worst]),
+        "worst_frame": worst,
+        "restored_regions": int(record.admitted.sum()),
+        "spikes": int(record.spikes.sum()),
+    }
+
+
+def _firing(record: RunRecord) -> dict[str, Any]:
+    rates = {}
+    for name, node in record.counts.items():
+        rate: NDArray[np.float64] | None = node.firing_rate()
+        if rate is not None:
+            steady = rate[record.steady]
+            rates[name] = {"mean": float(steady.mean()), "peak": float(steady.max())}
+    return rates
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,89 @@
+"""Lava's fixed-point models show the reference's integers on every port at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conversion.graph import Graph
+from conversion.nodes import Dense
+from loihi import lava_available, simulate_on_lava
+from sims import reference
+from tests.conformance.building import Case, Inputs, IntArray
+from tests.conformance.cases import CASES
+
+OK, WHY = lava_available()
+pytestmark = pytest.mark.skipif(not OK, reason=f"the Lava target needs Lava: {WHY}")
+
+LARGE = "two blocks, threshold 4"
+
+
+def merged(cases: Mapping[str, Case]) -> Case:
+    """All cases side by side in one graph, because starting Lava costs more than running it."""
+    nodes, edges = [], []
+    inputs: Inputs = {}
+    frames = max(len(array) for _, arrays in cases.values() for array in arrays.values())
+    for index, (graph, arrays) in enumerate(cases.values()):
+        tag = f"{index}:"
+        nodes += [replace(node, name=tag + node.name) for node in graph.nodes]
+        edges += [replace(e, source=tag + e.source, target=tag + e.target) for e in graph.edges]
+        for name, array in arrays.items():
+            padded = np.zeros((frames, *array.shape[1:]), np.int64)
+            padded[: len(array)] = array
+            inputs[tag + name] = padded
+    graph = Graph(name="all cases", dialect="quantised", nodes=tuple(nodes), edges=tuple(edges))
+    return graph, inputs
+
+
+def differences(got: Mapping[str, IntArray], want: Mapping[str, IntArray]) -> list[str]:
+    """First differing step and value of every port that differs."""
+    found = []
+    for key, values in got.items():
+        right = np.asarray(want[key])
+        if values.shape != right.shape:
+            found.append(f"{key}: shape {values.shape} against {right.shape}")
+        elif (values != right).any():
+            at = tuple(int(i) for i in np.argwhere(values != right)[0])
+            found.append(f"{key} at step {at[0]}{list(at[1:])}: {values[at]} against {right[at]}")
+    return found
+
+
+@pytest.mark.parametrize("stock", [False, True], ids=["own processes", "stock processes"])
+def test_lava_equals_the_reference_at_every_step(stock: bool) -> None:
+    small = {n: build(11) for n, build in CASES.items() if n != LARGE}
+    graph, inputs = merged(small)
+    want = reference.simulate(graph, inputs).by_step
+    got = simulate_on_lava(graph, inputs, stock=stock).by_step
+    hidden = set(want) - set(got)
+    zeroing = {n.name for n in graph.of_kind("LIF") if getattr(n, "reset", None) == "zero"}
+    assert zeroing
+    assert hidden == ({f"{name}.membrane" for name in zeroing} if stock else set())
+    assert sum(bool(array.any()) for array in got.values()) > len(got) * 0.9
+    assert differences(got, want) == []
+
+
+def test_two_blocks_and_only_the_ports_asked_for() -> None:
+    graph, inputs = CASES[LARGE](12)
+    wanted = [f"{node.name}.out" for node in graph.nodes if node.kind in ("SigmaDelta", "Output")]
+    seen: list[int] = []
+    result = simulate_on_lava(graph, inputs, probes=wanted, on_progress=seen.append)
+    want = reference.simulate(graph, inputs).by_step
+    assert set(result.by_step) == set(wanted)
+    assert differences(result.by_step, want) == []
+    assert seen == sorted(set(seen)) and seen[-1] <= len(result.by_step[wanted[0]])
+    assert result.lava_version == WHY
+
+
+def test_one_changed_weight_would_be_noticed() -> None:
+    graph, inputs = CASES["dense"](13)
+    dense = graph.by_name["dense"]
+    assert isinstance(dense, Dense)
+    weight = dense.weight.copy()
+    weight[0, 0] += 1 if weight[0, 0] < 127 else -1
+    nodes = [replace(n, weight=weight) if n is dense else n for n in graph.nodes]
+    changed = reference.simulate(replace(graph, nodes=tuple(nodes)), inputs).by_step
+    found = differences(changed, reference.simulate(graph, inputs).by_step)
+    assert found and found[0].startswith("dense.out at step")

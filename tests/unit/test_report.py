@@ -1,0 +1,162 @@
+"""The report: key frames, picture content, and one page that needs nothing from outside."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from depth_snn.errors import InputError
+from depth_snn.toml_io import loads_toml
+from sims.budget import evaluate
+from sims.budget_file import load_budget, parse_budget
+from sims.energy import estimate_energy
+from sims.record import TOKEN_CUT, RunRecord
+from sims.report import write_report
+from sims.report.frames import token_picture
+from sims.report.gates import active_regions
+from sims.report.key_frames import choose_key_frames
+from sims.report.write import render_page
+
+FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
+make_record, two_node_record = FACTORY["make_record"], FACTORY["two_node_record"]
+PICTURES = ("overlay", "tokens", "gates", "energy", "compute")
+
+
+class _Balance(HTMLParser):
+    """Checks that every opened element is closed."""
+
+    VOID = ("meta", "img", "br", "hr", "link")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRecord, dict[str, Path]]:
+    record = make_record()
+    energy = estimate_energy(record)
+    judged = evaluate(record, load_budget("street"), energy)
+    return record, write_report(record, energy, judged, tmp_path_factory.mktemp("report"))
+
+
+def test_files_are_there_and_are_pictures(written: tuple[RunRecord, dict[str, Path]]) -> None:
+    _, paths = written
+    assert set(paths) == {*PICTURES, "html"}
+    for name in PICTURES:
+        with Image.open(paths[name]) as image:
+            image.load()
+            assert image.width > 600 and np.asarray(image.convert("L")).std() > 5
+    folder = paths["html"].parent
+    assert not [path for path in folder.iterdir() if path.name.endswith(".tmp")]
+
+
+def test_page_needs_nothing_from_outside(written: tuple[RunRecord, dict[str, Path]]) -> None:
+    page = written[1]["html"].read_text(encoding="utf-8")
+    assert not re.search(r"https?:|//[a-z]|@import|<script|<link|url\(", _without_images(page))
+    assert re.findall(r'src="([^"]{0,22})', page) == ["data:image/png;base64,"] * len(PICTURES)
+    parser = _Balance()
+    parser.feed(page)
+    assert parser.open == []
+
+
+def test_page_says_what_happened(written: tuple[RunRecord, dict[str, Path]]) -> None:
+    record, paths = written
+    page = _without_images(paths["html"].read_text(encoding="utf-8"))
+    assert page.index("Within budget") < page.index("Limits") < page.index("Energy</h2>")
+    share = 100 * float(record.total_macs[1:].mean()) / record.dense_macs
+    assert f"{share:.1f} % of the dense network" in page
+    for text in ("hops", "static power", "modelled", "quoted", "Davies et al.", "mismatches 0"):
+        assert text in page
+
+
+def test_exceeded_budget_heads_the_page(written: tuple[RunRecord, dict[str, Path]]) -> None:
+    record = two_node_record()
+    energy = estimate_energy(record)
+    data = loads_toml("format = 1\n[recovery]\nextra_compute_percent_max = 14.9\n")
+    judged = evaluate(record, parse_budget(data, "b.toml"), energy)
+    body = _without_images(render_page(record, energy, judged, _pictures(written)))
+    assert "Budget exceeded" in body and 'class="bad"' in body and "(network, frame 2)" in body
+
+
+def test_names_from_outside_are_escaped(written: tuple[RunRecord, dict[str, Path]]) -> None:
+    record = two_node_record(source="<script>alert(1)</script>.mp4")
+    page = render_page(record, estimate_energy(record), None, _pictures(written))
+    assert "<script" not in page and "&lt;script&gt;" in page and "No budget" in page
+
+
+def test_same_record_same_bytes(tmp_path: Path) -> None:
+    record = two_node_record()
+    energy = estimate_energy(record)
+    first = write_report(record, energy, None, tmp_path / "a")
+    second = write_report(record, energy, None, tmp_path / "b")
+    for name in first:
+        assert first[name].read_bytes() == second[name].read_bytes(), name
+
+
+def test_single_frame_without_counts_or_labels(tmp_path: Path) -> None:
+    record = make_record(1, counts={}, truth=None, quality={}, timing_ms={}, witnesses={})
+    paths = write_report(record, estimate_energy(record), None, tmp_path)
+    page = _without_images(paths["html"].read_text(encoding="utf-8"))
+    assert "everything: the run has no counts" in page and "Witnesses" not in page
+
+
+def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    record = two_node_record()
+    with pytest.raises(InputError, match="cannot be created"):
+        write_report(record, estimate_energy(record), None, tmp_path / "file" / "out")
+
+
+def test_key_frames_follow_the_run() -> None:
+    record = make_record()
+    frames = choose_key_frames(record)
+    reasons = {key.frame: key.reason for key in frames}
+    restored = (record.token_state == 2).sum(axis=1)
+    assert reasons[0] == "first frame, dense" and reasons[12] == "pedestrian begins"
+    assert int(restored.argmax()) in reasons
+    assert list(reasons) == sorted(reasons) and len(frames) == 6
+    assert [key.frame for key in choose_key_frames(make_record(3))] == [0, 1, 2]
+
+
+def test_token_picture_tints_what_was_computed() -> None:
+    record = make_record()
+    state = np.zeros_like(record.token_state)
+    state[5, :4] = (0, 1, 2, TOKEN_CUT)
+    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    picture = token_picture(RunRecord(**{**values, "token_state": state}), 5).astype(int)
+    reused, computed, restored, cut = (
+        picture[:8, 8 * i : 8 * i + 8].mean(axis=(0, 1)) for i in range(4)
+    )
+    assert np.ptp(reused) == 0
+    assert computed[2] > computed[0] + 40
+    assert restored[0] > restored[2] + 80
+    assert cut[0] > cut[1] + 20 and cut[2] > cut[1] + 10
+
+
+def test_active_regions_come_by_spikes() -> None:
+    record = make_record()
+    order = active_regions(record)
+    spikes = record.spikes.sum(axis=0)
+    assert spikes[order[0]] == spikes.max() and len(set(order.tolist())) == 5
+
+
+def _pictures(written: tuple[RunRecord, dict[str, Path]]) -> dict[str, Path]:
+    return {name: written[1][name] for name in PICTURES}
+
+
+def _without_images(page: str) -> str:
+    return re.sub(r'src="data:[^"]*"', "", page)
