@@ -15,11 +15,9 @@ setup:  ## create .venv and install the pinned packages; instant when done befor
 	@sh scripts/bootstrap.sh
 
 demo: setup  ## run the chain on a built-in street scene; CLIP=video.mp4 adds your own clip
-	$(DEPTH) run scene:street --out $(OUT)/demo --frames $(FRAMES)
-	@echo "report: $(OUT)/demo/report.html"
+	$(DEPTH) run scene:street --out $(OUT)/demo --frames $(FRAMES) --budget street --lava-frames 3
 ifdef CLIP
 	$(DEPTH) run "$(CLIP)" --out $(OUT)/demo-clip --frames $(FRAMES)
-	@echo "report: $(OUT)/demo-clip/report.html"
 endif
 
 test: setup  ## run the tests, with lint, types and import rules among them; ARGS=... goes to pytest

@@ -1,4 +1,4 @@
-"""Interval bounds: how large each sum can get, whatever the input; overflow is refused before it runs."""
+"""Interval bounds: how large each sum can get; overflow is refused before it runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ from depth_snn.errors import GraphError
 
 STATE_LIMIT = 2**31 - 1
 """Largest magnitude of a sum in a 32-bit register (docs/fixed_point.md §9)."""
+MESSAGE_LIMIT = 2**23 - 1
+"""Largest magnitude of a message: 24 bits."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Largest magnitude of a node's shown value and of its inner sums."""
+    """Largest magnitude of a node's accumulated value, and of its registers and messages."""
 
     shown: int
     inner: int
@@ -40,8 +42,9 @@ class Bound:
 def interval_bounds(graph: Graph) -> dict[str, Bound]:
     """Bounds of a quantised graph by node.
 
-    ``shown`` bounds the *accumulated* value a node stands for: messages are differences of it, so their sum through a connection is the connection
-    applied to it. A single message may be twice as large.
+    ``shown`` bounds the *accumulated* value a node stands for: messages are differences of it, so
+    their sum through a connection is the connection applied to it. ``inner`` also bounds what a
+    single step carries: a message may go from one end of a range to the other.
     """
     bounds: dict[str, Bound] = {}
     for node in graph.order:
@@ -50,10 +53,10 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
             top = max(abs(node.lo), abs(node.hi))
             bounds[node.name] = Bound(top, top)
         elif isinstance(node, Dense):
-            source = graph.by_name[graph.incoming[node.name][0].source]
-            bounds[node.name] = _dense_bound(node, source, ins["in"])
+            bounds[node.name] = _dense_bound(node, _range_before(graph, node.name, ins["in"]))
         elif isinstance(node, Skip):
-            bounds[node.name] = Bound(ins["in"] << node.exponent, ins["in"] << node.exponent)
+            low, high = _range_before(graph, node.name, ins["in"])
+            bounds[node.name] = Bound(ins["in"] << node.exponent, (high - low) << node.exponent)
         elif isinstance(node, SigmaDelta | Delta):
             edges = [e for e in graph.incoming[node.name] if e.port == "in"]
             total = sum(bounds[e.source].shown for e in edges) + int(np.abs(node.bias).max())
@@ -71,16 +74,21 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
     return bounds
 
 
-def _dense_bound(node: Dense, source: object, top: int) -> Bound:
-    """Σ|W|·|in| over the worst row, using the true range of the encoder in front."""
-    low, high = -top, top
-    if isinstance(source, Delta):
-        low, high = source.lo, source.hi
+def _range_before(graph: Graph, name: str, top: int) -> tuple[int, int]:
+    """Range of the values whose differences a connection carries."""
+    source = graph.by_name[graph.incoming[name][0].source]
+    return (source.lo, source.hi) if isinstance(source, Delta) else (-top, top)
+
+
+def _dense_bound(node: Dense, span: tuple[int, int]) -> Bound:
+    """Σ W·in over the worst row, for the accumulated value and for one step's messages."""
+    low, high = span
     positive, negative = np.maximum(node.weight, 0).sum(1), np.minimum(node.weight, 0).sum(1)
     upper = int((positive * high + negative * low).max(initial=0))
     lower = int((positive * low + negative * high).min(initial=0))
     worst = max(abs(upper), abs(lower)) << node.exponent
-    return Bound(worst, worst)
+    swing = int((positive - negative).max(initial=0)) * (high - low) << node.exponent
+    return Bound(worst, max(worst, swing))
 
 
 def verify(graph: Graph) -> dict[str, Bound]:
@@ -94,11 +102,17 @@ def verify(graph: Graph) -> dict[str, Bound]:
     faults = unbalanced_edges(graph)
     if faults:
         raise GraphError(f"graph {graph.name!r}: unbalanced: {faults[0]}; run balance_delays")
+    for node in graph.nodes:
+        if isinstance(node, Delta) and node.hi - node.lo > MESSAGE_LIMIT:
+            raise GraphError(
+                f"node {node.name!r}: messages may reach {node.hi - node.lo}, beyond the 24-bit "
+                f"limit {MESSAGE_LIMIT}; narrow its range"
+            )
     bounds = interval_bounds(graph)
     for name, bound in bounds.items():
         if graph.by_name[name].kind not in ("Input", "RestoreGate") and bound.inner > STATE_LIMIT:
             raise GraphError(
-                f"node {name!r}: sums may reach {bound.inner}, beyond the 32-bit limit {STATE_LIMIT}; "
-                "use fewer bits in front of it"
+                f"node {name!r}: sums may reach {bound.inner}, beyond the 32-bit limit "
+                f"{STATE_LIMIT}; use fewer bits in front of it"
             )
     return bounds

@@ -29,9 +29,11 @@ class FloatNode(Node):
     stage: int = 0
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return (self.tokens, self.channels)
 
     def input_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.input_shape`."""
         return (self.tokens, self.channels)
 
 
@@ -78,6 +80,7 @@ class FloatDense(FloatNode):
         )
 
     def input_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.input_shape`."""
         return (self.tokens, int(self.weight.shape[1]))
 
 

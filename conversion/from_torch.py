@@ -51,7 +51,8 @@ class _Builder:
     ) -> str:  # fmt: skip
         if not isinstance(module, nn.Linear):
             raise GraphError(f"module {name!r}: {type(module).__name__} is not a Linear layer")
-        bias = np.zeros(module.out_features) if module.bias is None else _array(module.bias)
+        given = dict(module.named_parameters()).get("bias")
+        bias = np.zeros(module.out_features) if given is None else _array(given)
         if position is not None:
             bias = position + bias
         return self.add(

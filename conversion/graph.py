@@ -17,7 +17,7 @@ ADDING_PORTS = frozenset({("SigmaDelta", "in"), ("FloatAdd", "in")})
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """A connection from ``source``'s output port to ``target``'s input port, ``delay`` steps long."""
+    """A connection from an output port to an input port, ``delay`` steps long."""
 
     source: str
     target: str
@@ -75,7 +75,15 @@ class Graph:
         same = len(got) == len(want) and all(w in (-1, g) for g, w in zip(got, want, strict=True))
         if not same:
             raise GraphError(
-                f"edge {edge.source} -> {edge.target}.{edge.port}: shape {got} where {want} is expected"
+                f"edge {edge.source} -> {edge.target}.{edge.port}: shape {got}, expected {want}"
+            )
+        if source.kind == "Output":
+            raise GraphError(f"edge {edge.source} -> {edge.target}: nothing may follow an Output")
+        stage = getattr(target, "stage", 0)
+        if edge.port == "gate" and stage >= got[0]:
+            raise GraphError(
+                f"node {target.name!r}: stage {stage}, "
+                f"but the mask of {edge.source!r} has {got[0]} rows"
             )
 
     def _check_ports(self) -> None:
@@ -88,7 +96,9 @@ class Graph:
                 if count == 0:
                     raise GraphError(f"node {node.name!r}: input port {port!r} is not connected")
                 if count > 1 and (node.kind, port) not in ADDING_PORTS:
-                    raise GraphError(f"node {node.name!r}: port {port!r} takes one edge, not {count}")
+                    raise GraphError(
+                        f"node {node.name!r}: port {port!r} takes one edge, not {count}"
+                    )
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -147,5 +157,7 @@ def unbalanced_edges(graph: Graph) -> list[str]:
         for edge in graph.incoming[node.name]:
             at = graph.lags[edge.source] + edge.delay
             if at != arrive:
-                faults.append(f"{edge.source} -> {node.name}.{edge.port} arrives at {at}, not {arrive}")
+                faults.append(
+                    f"{edge.source} -> {node.name}.{edge.port} arrives at {at}, not {arrive}"
+                )
     return faults

@@ -1,14 +1,18 @@
-"""Graphs as HDF5 files: plain arrays and JSON attributes, nothing executable, sizes checked first."""
+"""Graphs as HDF5 files: plain arrays and JSON, nothing executable, sizes checked first."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from conversion.graph import Edge, Graph
 from conversion.nodes import QUANTISED_NODES, Node
@@ -16,8 +20,10 @@ from depth_snn.errors import GraphError
 
 FORMAT = "depth-snn-graph"
 FORMAT_VERSION = 1
+SEAL_BYTES = 512
 MAX_NODES = 100_000
-MAX_ARRAY_BYTES = 2**31
+MAX_VALUES = 2**27
+"""Numbers in all arrays of a file, and in any value that a node shows."""
 MAX_JSON_BYTES = 2**24
 
 
@@ -33,41 +39,72 @@ def save_graph(graph: Graph, path: Path | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with h5py.File(temporary, "w", track_order=True) as file:
+        with h5py.File(temporary, "w", userblock_size=SEAL_BYTES) as file:
             _write(graph, file)
+        with temporary.open("r+b") as plain:
+            plain.write(seal_of(temporary))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def seal_of(path: Path) -> bytes:
+    """The block in front of the HDF5 data: the format's name and the data's SHA-256.
+
+    The HDF5 library can crash on damaged files, so damage must be found before it sees them.
+    """
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(SEAL_BYTES)
+        while block := file.read(2**20):
+            sha.update(block)
+    return f"{FORMAT}\nsha256 {sha.hexdigest()}\n".encode().ljust(SEAL_BYTES, b"\0")
+
+
+def _check_seal(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(SEAL_BYTES)
+    if not head.startswith(f"{FORMAT}\n".encode()):
+        raise GraphError(f"not a {FORMAT} file; make one with `depth-snn convert`")
+    if head != seal_of(path):
+        raise GraphError("not a readable graph file (damaged: its checksum does not match)")
+
+
+def _fixed(text: str) -> np.bytes_:
+    """Text of fixed length, which HDF5 keeps in place."""
+    return np.bytes_(text.encode())
+
+
 def _write(graph: Graph, file: h5py.File) -> None:
-    file.attrs["format"] = FORMAT
+    file.attrs["format"] = _fixed(FORMAT)
     file.attrs["format_version"] = FORMAT_VERSION
-    file.attrs["name"] = graph.name
-    file.attrs["dialect"] = graph.dialect
+    file.attrs["name"] = _fixed(graph.name)
+    file.attrs["dialect"] = _fixed(graph.dialect)
     file.create_dataset("meta", data=_json_bytes(dict(graph.meta)))
     edges = [[e.source, e.target, e.port, e.source_port, e.delay] for e in graph.edges]
     file.create_dataset("edges", data=_json_bytes(edges))
-    nodes = file.create_group("nodes", track_order=True)
+    nodes = file.create_group("nodes")
     for index, node in enumerate(graph.nodes):
         group = nodes.create_group(f"{index:06d}")
-        group.attrs["name"] = node.name
-        group.attrs["kind"] = node.kind
+        group.attrs["name"] = _fixed(node.name)
+        group.attrs["kind"] = _fixed(node.kind)
         scalars: dict[str, Any] = {}
         for key, value in node.attributes().items():
             if isinstance(value, np.ndarray):
                 small = _smallest(value)
-                group.create_dataset(key, data=small, compression="gzip", shuffle=True)
+                # Chunks and filters of a small array take more bytes than they save.
+                packed = {"compression": "gzip", "shuffle": True} if small.size > 2048 else {}
+                group.create_dataset(key, data=small, **packed)
             else:
                 scalars[key] = value
-        group.attrs["fields"] = json.dumps(scalars, sort_keys=True)
+        group.attrs["fields"] = _fixed(json.dumps(scalars, sort_keys=True))
 
 
-def _json_bytes(value: Any) -> np.ndarray:
+def _json_bytes(value: Any) -> npt.NDArray[np.uint8]:
     return np.frombuffer(json.dumps(value, sort_keys=True).encode(), dtype=np.uint8)
 
 
-def _smallest(array: np.ndarray) -> np.ndarray:
+def _smallest(array: npt.NDArray[np.int64]) -> npt.NDArray[np.signedinteger[Any]]:
     """The same integers in the narrowest signed type, so that files stay small."""
     low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
     for kind in (np.int8, np.int16, np.int32):
@@ -87,11 +124,15 @@ def load_graph(path: Path | str) -> Graph:
     if not path.is_file():
         raise GraphError(f"{path}: no such graph file; make one with `depth-snn convert`")
     try:
+        _check_seal(path)
         with h5py.File(path, "r") as file:
             return _read(file)
     except GraphError as error:
         raise GraphError(f"{path}: {error}") from None
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, RecursionError) as error:
+    except (
+        OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,
+        MemoryError,
+    ) as error:  # fmt: skip
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise GraphError(f"{path}: not a readable graph file ({first})") from None
 
@@ -105,6 +146,7 @@ def _read(file: h5py.File) -> Graph:
     groups = file["nodes"]
     if len(groups) > MAX_NODES:
         raise GraphError(f"{len(groups)} nodes, more than the limit of {MAX_NODES}")
+    _check_sizes(groups)
     nodes = tuple(_read_node(groups[key]) for key in sorted(groups))
     edges = tuple(
         Edge(source=str(s), target=str(t), port=str(p), source_port=str(o), delay=int(d))
@@ -112,11 +154,36 @@ def _read(file: h5py.File) -> Graph:
     )
     return Graph(
         name=_text(file.attrs["name"]),
-        dialect=_text(file.attrs["dialect"]),
+        dialect=_dialect(file),
         nodes=nodes,
         edges=edges,
         meta=_read_json(file["meta"], "meta"),
     )
+
+
+def _dialect(file: h5py.File) -> str:
+    dialect = _text(file.attrs["dialect"])
+    if dialect != "quantised":
+        raise GraphError(f"dialect {dialect!r}; only quantised graphs are kept in files")
+    return dialect
+
+
+def _check_sizes(groups: h5py.Group) -> None:
+    """Count what the file claims to hold before any of it is read."""
+    total = 0
+    for key in groups:
+        for name in groups[key]:
+            # Links could lead out of the file; save_graph writes none.
+            if not isinstance(groups[key].get(name, getlink=True), h5py.HardLink):
+                raise GraphError(f"array {name!r} is a link, not an array inside the file")
+            dataset = groups[key][name]
+            if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "i":
+                raise GraphError(f"{name!r} is not an array of integers")
+            if dataset.is_virtual or dataset.external:
+                raise GraphError(f"array {name!r} is kept outside the file")
+            total += int(dataset.size)
+    if total > MAX_VALUES:
+        raise GraphError(f"{total} numbers in arrays, more than the limit of {MAX_VALUES}")
 
 
 def _read_json(dataset: h5py.Dataset, what: str) -> Any:
@@ -132,14 +199,32 @@ def _read_node(group: h5py.Group) -> Node:
         raise GraphError(f"node {name!r}: unknown kind {kind!r}; known are {known}")
     values: dict[str, Any] = json.loads(_text(group.attrs["fields"]))
     for key, dataset in group.items():
-        size = dataset.size * dataset.dtype.itemsize
-        if size > MAX_ARRAY_BYTES or dataset.dtype.kind != "i":
-            raise GraphError(f"node {name!r}: array {key!r} is {size} bytes of {dataset.dtype}")
+        if key in values:
+            raise GraphError(f"node {name!r}: {key!r} is given both as text and as an array")
         values[key] = dataset[()]
+    for field in fields(QUANTISED_NODES[kind]):
+        if field.name in values and not _fits(values[field.name], str(field.type)):
+            raise GraphError(f"node {name!r} ({kind}): {field.name} is no {field.type}")
     try:
-        return QUANTISED_NODES[kind](name=name, **values)
+        node = QUANTISED_NODES[kind](name=name, **values)
     except TypeError as error:
         raise GraphError(f"node {name!r} ({kind}): wrong fields ({error})") from None
+    for port in node.outputs:
+        shape = node.output_shape(port)
+        if min(shape) < 1 or math.prod(shape) > MAX_VALUES:
+            raise GraphError(f"node {name!r} ({kind}): shape {shape} of {port!r} is out of range")
+    return node
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value read from a file is of the type a field is declared with."""
+    if kind == "IntArray":
+        return isinstance(value, np.ndarray)
+    if kind == "int":
+        return type(value) is int and abs(value) < 2**62
+    if kind.startswith("tuple"):
+        return isinstance(value, list) and all(type(v) is int for v in value)
+    return isinstance(value, str)
 
 
 def _text(value: Any) -> str:

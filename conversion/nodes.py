@@ -79,6 +79,7 @@ class Input(Node):
         self._require(self.lo <= self.hi, f"lo {self.lo} is above hi {self.hi}")
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return self.shape
 
 
@@ -107,15 +108,17 @@ class Delta(Node):
         self._require(self.stage >= 0, f"stage {self.stage} is negative")
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return (self.tokens, self.channels)
 
     def input_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.input_shape`."""
         return (-1, self.tokens) if port == "gate" else (self.tokens, self.channels)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SigmaDelta(Delta):
-    """Drift-free sigma-delta encoder: sums what arrives, sends what changed (docs/fixed_point.md §3)."""
+    """Drift-free sigma-delta: sums what arrives, sends what changed (docs/fixed_point.md §3)."""
 
     kind: ClassVar[str] = "SigmaDelta"
 
@@ -138,9 +141,11 @@ class Dense(Node):
         self._require(0 <= self.exponent <= 16, f"exponent {self.exponent} is outside 0..16")
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return (self.tokens, int(self.weight.shape[0]))
 
     def input_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.input_shape`."""
         return (self.tokens, int(self.weight.shape[1]))
 
 
@@ -158,6 +163,7 @@ class Skip(Node):
         self._require(0 <= self.exponent <= 16, f"exponent {self.exponent} is outside 0..16")
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return (self.tokens, self.channels)
 
     input_shape = output_shape
@@ -183,9 +189,11 @@ class LinearAttention(Node):
         self._require(self.state_max > 0, f"state_max {self.state_max} must be positive")
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return (self.tokens, self.heads * self.head_dim)
 
     def input_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.input_shape`."""
         return (-1, self.tokens) if port == "gate" else self.output_shape(port)
 
 
@@ -209,6 +217,7 @@ class LIF(Node):
         self._require(self.reset in ("zero", "subtract"), f"unknown reset {self.reset!r}")
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return (self.count,)
 
     input_shape = output_shape
@@ -235,7 +244,8 @@ class RestoreGate(Node):
             value = frozen_int(getattr(self, key), f"node {self.name!r}: {key}")
             object.__setattr__(self, key, value)
         self._require(self.region_of.ndim == 1, "region_of must be one number per token")
-        inside = 0 <= int(self.region_of.min()) and int(self.region_of.max()) < self.regions
+        first, last = int(self.region_of.min()), int(self.region_of.max())
+        inside = first >= 0 and last < self.regions
         self._require(inside, f"region_of must lie in 0..{self.regions - 1}")
         self._require(self.price.ndim == 1 and int(self.price.min()) >= 0, "prices must be >= 0")
         self._require(self.hold >= 1, f"hold {self.hold} must be at least one frame")
@@ -253,9 +263,12 @@ class RestoreGate(Node):
         return int(self.price.shape[0])
 
     def output_shape(self, port: str) -> tuple[int, ...]:
-        return {"out": (self.stages, self.tokens), "admitted": (self.regions,), "ledger": (2,)}[port]
+        """See :meth:`Node.output_shape`."""
+        shapes = {"out": (self.stages, self.tokens), "admitted": (self.regions,), "ledger": (2,)}
+        return shapes[port]
 
     def input_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.input_shape`."""
         if port == "sched":
             return (self.stages, self.tokens)
         return (1,) if port == "fixed" else (self.regions,)
@@ -277,6 +290,7 @@ class Output(Node):
         self._require(self.bias.shape == (self.channels,), f"bias has shape {self.bias.shape}")
 
     def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
         return (self.tokens, self.channels)
 
     input_shape = output_shape

@@ -43,10 +43,16 @@ class NetworkConfig:
     mlp: int = 256
     classes: int = 8
     cells: int = 4
-    region: int = 4
+    region: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heads", tuple(int(h) for h in self.heads))
+        for key in ("height", "width", "patch", "window", "dim", "head_dim", "mlp", "classes",
+                    "cells", "region"):  # fmt: skip
+            if not 1 <= getattr(self, key) <= 2**20:
+                raise ConfigError(
+                    f"network {self.name}: {key} {getattr(self, key)} is out of range"
+                )
         for side, size in (("height", self.height), ("width", self.width)):
             unit = self.patch * self.region
             if size <= 0 or size % unit:
@@ -141,8 +147,8 @@ class GateConfig:
         body: Which body of the neuron runs: ``"loihi"``, ``"snntorch"`` or ``"norse"``.
     """
 
-    dv: int = 1024
-    vth: int = 200
+    dv: int = 2048
+    vth: int = 250
     reset: str = "subtract"
     hold: int = 4
     cap_percent: int = 15
@@ -171,19 +177,21 @@ class PolicyConfig:
 
     Attributes:
         motion: Motion source, ``"patch"`` or ``"dis"``.
-        tau_px: A token moves when its residual motion is at least this many pixels per frame.
+        tau_px: A token moves when its residual motion is at least this many pixels per frame and
+            its pixels changed by at least half of ``tau_stale``.
         tau_stale: A token is stale when its pixels differ from those last sent by at least this
             many grey levels on average. With both thresholds 0 every token is computed.
-        token_rate: Share of the scheduled tokens cut in each layer, weakest L2 norm first.
-        head_rate: Share of the heads cut physically in each layer, least important first.
+        token_rate: Share of the scheduled tokens cut in each layer, weakest L2 norm first; one
+            number for all layers, or one for each.
+        head_rate: Share of the heads cut physically in each layer, least important first; likewise.
         gate: The recovery gate; ``recovery`` switches it.
     """
 
     motion: str = "dis"
     tau_px: float = 0.6
-    tau_stale: float = 6.0
-    token_rate: float = 0.1
-    head_rate: float = 0.0
+    tau_stale: float = 5.0
+    token_rate: tuple[float, ...] = (0.1,)
+    head_rate: tuple[float, ...] = (0.0,)
     recovery: bool = True
     gate: GateConfig = field(default_factory=GateConfig)
 
@@ -191,11 +199,31 @@ class PolicyConfig:
         if self.motion not in ("patch", "dis"):
             raise ConfigError(f"motion {self.motion!r}: expected 'patch' or 'dis'")
         for key in ("tau_px", "tau_stale"):
-            if not getattr(self, key) >= 0:
-                raise ConfigError(f"{key} {getattr(self, key)} must be 0 or more")
+            if not 0 <= getattr(self, key) < float("inf"):
+                raise ConfigError(f"{key} {getattr(self, key)} must be a number of 0 or more")
         for key in ("token_rate", "head_rate"):
-            if not 0 <= getattr(self, key) < 1:
-                raise ConfigError(f"{key} {getattr(self, key)} is outside [0, 1)")
+            given = getattr(self, key)
+            rates = tuple(given) if isinstance(given, list | tuple) else (given,)
+            numbers = all(isinstance(r, int | float) and not isinstance(r, bool) for r in rates)
+            if not rates or not numbers or not all(0 <= r < 1 for r in rates):
+                raise ConfigError(f"{key} {given!r}: expected numbers from 0 up to below 1")
+            object.__setattr__(self, key, tuple(float(r) for r in rates))
+
+    def rates(self, key: str, layers: int) -> tuple[float, ...]:
+        """``token_rate`` or ``head_rate`` of each layer.
+
+        Raises:
+            ConfigError: if the policy gives neither one number nor one for each layer.
+        """
+        given: tuple[float, ...] = getattr(self, key)
+        if len(given) not in (1, layers):
+            raise ConfigError(f"{key} has {len(given)} numbers; the network has {layers} layers")
+        return given * layers if len(given) == 1 else given
+
+    @property
+    def cuts_tokens(self) -> bool:
+        """Whether any layer cuts tokens, so that they need scores."""
+        return any(self.token_rate)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; :meth:`from_dict` reads it back."""
@@ -212,10 +240,12 @@ class PolicyConfig:
         plain = dict(values)
         gate = plain.pop("gate", {})
         _known_keys(GateConfig, gate, f"{source} [gate]")
+        _known_types(cls, plain, source)
+        _known_types(GateConfig, gate, f"{source} [gate]")
         try:
             return cls(**plain, gate=GateConfig(**gate))
-        except TypeError as error:
-            raise ConfigError(f"{source}: a value has the wrong type ({error})") from None
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from None
 
     @classmethod
     def load(cls, path: Path | str) -> PolicyConfig:
@@ -232,3 +262,22 @@ def _known_keys(cls: type, values: Mapping[str, Any], source: str) -> None:
         raise ConfigError(
             f"{source}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
         )
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,), "float": (int, float), "str": (str,), "bool": (bool,),
+}  # fmt: skip
+"""What a file may give for a field of each annotated type."""
+
+
+def _known_types(cls: type, values: Mapping[str, Any], source: str) -> None:
+    for field_ in fields(cls):
+        kind, value = str(field_.type), values.get(field_.name)
+        if field_.name not in values or kind not in _TYPES:
+            continue
+        # True is an int to Python, but not to who writes a file.
+        if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "bool"):
+            raise ConfigError(f"{source}: {field_.name} is {value!r}; expected {_WORDS[kind]}")
+
+
+_WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}

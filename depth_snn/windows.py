@@ -23,9 +23,9 @@ def token_windows(rgb: npt.NDArray[np.uint8], config: NetworkConfig) -> npt.NDAr
     """
     margin = (config.window - config.patch) // 2
     padded = np.pad(rgb, ((margin, margin), (margin, margin), (0, 0)), constant_values=PAD_VALUE)
-    view = np.lib.stride_tricks.sliding_window_view(padded, (config.window, config.window), (0, 1))
-    # (H', W', 3, win, win) every patch-th row and column -> (h, w, win, win, 3)
-    strided = view[:: config.patch, :: config.patch].transpose(0, 1, 3, 4, 2)
+    side = config.window
+    view = np.lib.stride_tricks.sliding_window_view(padded, (side, side, 3))
+    strided = view[:: config.patch, :: config.patch, 0]  # (h, w, win, win, 3)
     return np.ascontiguousarray(strided).reshape(config.tokens, config.inputs)
 
 
@@ -43,4 +43,5 @@ def class_map(logits: npt.NDArray[np.generic], config: NetworkConfig) -> npt.NDA
     best = logits.reshape(h, w, c, c, config.classes).argmax(-1).astype(np.uint8)
     cells = best.transpose(0, 2, 1, 3).reshape(h * c, w * c)
     side = config.patch // c
-    return cells.repeat(side, 0).repeat(side, 1)
+    out: npt.NDArray[np.uint8] = cells.repeat(side, 0).repeat(side, 1)
+    return out

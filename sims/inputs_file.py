@@ -39,18 +39,23 @@ def load_arrays(path: Path | str) -> dict[str, npt.NDArray[np.int64]]:
     """Read what :func:`save_arrays` wrote, as int64.
 
     Raises:
-        InputError: in one line, when the file is missing, damaged, foreign or larger than 4 GiB unpacked.
+        InputError: in one line, when the file is missing, damaged, foreign or larger than 4 GiB
+        unpacked.
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; `depth-snn run` writes inputs.h5 beside its report")
+        raise InputError(
+            f"{path}: no such file; `depth-snn run` writes inputs.h5 beside its report"
+        )
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT or int(file.attrs["format_version"]) != 1:
                 raise InputError(f"{path}: not a {FORMAT} file of version {FORMAT_VERSION}")
             size = sum(8 * d.size for d in file.values())
             if size > MAX_BYTES:
-                raise InputError(f"{path}: {size} bytes unpacked, more than the limit of {MAX_BYTES}")
+                raise InputError(
+                    f"{path}: {size} bytes unpacked, more than the limit of {MAX_BYTES}"
+                )
             bad = [name for name, d in file.items() if d.dtype.kind not in "iub"]
             if bad:
                 raise InputError(f"{path}: array {bad[0]!r} does not hold integers")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from depth_snn.errors import ExitCode, InputError
 from sims.budget import BudgetResult
 from sims.cost_table import TIERS
+from sims.counts import COUNT_FIELDS
 from sims.energy import compare_with_baselines
 from sims.energy_total import EnergyReport, EnergyTotal
 from sims.record import RunRecord
@@ -24,7 +25,7 @@ MAX_VERDICT_BYTES = 16 << 20
 KINDS = {
     "macs": "measured",
     "extra_compute": "measured",
-    "firing_rates": "measured",
+    "layers": "measured",
     "quality": "measured",
     "timing_ms": "measured",
     "witnesses": "measured",
@@ -43,7 +44,7 @@ _KEYS = (
     "energy",
     "macs",
     "extra_compute",
-    "firing_rates",
+    "layers",
     "quality",
     "timing_ms",
     "timing_ratios",
@@ -81,7 +82,7 @@ def build_verdict(
         "energy": _energy(record, energy),
         "macs": _macs(record),
         "extra_compute": _extra(record),
-        "firing_rates": _firing(record),
+        "layers": _layers(record),
         "quality": record.quality,
         "timing_ms": record.timing_ms,
         "timing_ratios": timing_ratios(record.timing_ms),
@@ -221,14 +222,19 @@ def _extra(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _firing(record: RunRecord) -> dict[str, Any]:
-    rates = {}
+def _layers(record: RunRecord) -> dict[str, Any]:
+    """Counts of every node per frame, means without the first; its firing rate where it has one."""
+    layers = {}
     for name, node in record.counts.items():
+        row: dict[str, Any] = {"kind": node.kind, "runs_on": node.runs_on, "neurons": node.neurons}
+        for field in COUNT_FIELDS:
+            row[field] = float(getattr(node, field)[record.steady].mean())
         rate: NDArray[np.float64] | None = node.firing_rate()
         if rate is not None:
             steady = rate[record.steady]
-            rates[name] = {"mean": float(steady.mean()), "peak": float(steady.max())}
-    return rates
+            row |= {"firing_rate": float(steady.mean()), "firing_rate_peak": float(steady.max())}
+        layers[name] = row
+    return layers
 
 
 def _finite(value: float) -> float | None:

@@ -24,8 +24,8 @@ def calibrate(graph: Graph, clip: Iterable[npt.ArrayLike]) -> dict[str, float]:
         clip: Pixels (N, P) of each calibration frame.
 
     Returns:
-        Largest magnitude by node name (the 99.99 % quantile of each frame, largest over frames); for an attention node ``NAME``,
-        ``NAME.state`` holds the largest magnitude of its state.
+        Largest magnitude by node name (the 99.99 % quantile of each frame, largest over frames);
+        for an attention node ``NAME``, ``NAME.state`` holds the largest magnitude of its state.
 
     Raises:
         GraphError: if the clip is empty or a value is not finite.

@@ -16,7 +16,9 @@ def fold_norms(graph: Graph) -> Graph:
     Raises:
         GraphError: if a norm feeds anything but Dense layers.
     """
-    source = {e.target: e.source for e in graph.edges if graph.by_name[e.target].kind == "FloatNorm"}
+    source = {
+        e.target: e.source for e in graph.edges if graph.by_name[e.target].kind == "FloatNorm"
+    }
     nodes: list[Node] = []
     for node in graph.nodes:
         if isinstance(node, FloatNorm):
@@ -29,7 +31,8 @@ def fold_norms(graph: Graph) -> Graph:
             nodes.append(_absorb(node, norms[0]))
         else:
             raise GraphError(
-                f"norm {norms[0].name!r} feeds {node.kind} {node.name!r}; only a Dense can absorb it"
+                f"norm {norms[0].name!r} feeds {node.kind} {node.name!r}; "
+                "only a Dense can absorb it"
             )
     edges = tuple(_past_norms(e, source) for e in graph.edges if e.target not in source)
     return replace(graph, nodes=tuple(nodes), edges=edges)

@@ -1,8 +1,9 @@
-"""From floats to integers: 8-bit weights, scales from calibration, a drift-free encoder behind every activation.
+"""From floats to integers: 8-bit weights, scales from calibration, drift-free encoders.
 
-Every activation a is held as an integer n with a ≈ scale·n. A Dense layer with weights W = s_w·W_int sums in units of s_w·scale_in; its encoder shifts
-right by whole bits, so the scale behind it is s_w·scale_in·2^shift: no multiplier is needed. Where a branch meets the residual stream, s_w is
-chosen so that both are in units a power of two apart.
+Every activation a is held as an integer n with a ≈ scale·n. A Dense layer with weights
+W = s_w·W_int sums in units of s_w·scale_in; its encoder shifts right by whole bits, so the scale
+behind it is s_w·scale_in·2^shift: no multiplier is needed. Where a branch meets the residual
+stream, s_w is chosen so that both are in units a power of two apart.
 """
 
 from __future__ import annotations
@@ -161,7 +162,8 @@ class _Quantiser:
         return unit, bias
 
     def _encode(
-        self, node: FloatNode, unit: float, bias: FloatArray, top: int, *sources: str, relu: bool = False
+        self, node: FloatNode, unit: float, bias: FloatArray, top: int, *sources: str,
+        relu: bool = False,
     ) -> None:  # fmt: skip
         shift = _shift_for(self.ranges[node.name], unit, top)
         self._put(
@@ -214,7 +216,9 @@ class _Quantiser:
         branches = [n for n in self._sources(node) if n.name not in self.coded]
         streams = [n for n in self._sources(node) if n.name in self.coded]
         if len(branches) != 1 or len(streams) != 1 or not isinstance(branches[0], FloatDense):
-            raise GraphError(f"node {node.name!r}: expected one residual stream and one Dense branch")
+            raise GraphError(
+                f"node {node.name!r}: expected one residual stream and one Dense branch"
+            )
         branch, stream = branches[0], self.coded[streams[0].name]
         (source,) = self._sources(branch)
         step = (float(np.abs(branch.weight).max()) or 1.0) / WEIGHT_MAX
@@ -225,9 +229,7 @@ class _Quantiser:
         self._put(
             Skip(name=skip, tokens=node.tokens, channels=node.channels, exponent=up), stream.name
         )
-        self._encode(
-            node, unit, bias, self.config.residual_max, f"{branch.name}.syn", skip
-        )
+        self._encode(node, unit, bias, self.config.residual_max, f"{branch.name}.syn", skip)
 
     def _output(self, node: FloatOutput) -> None:
         (source,) = self._sources(node)

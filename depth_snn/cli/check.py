@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from depth_snn.cli.common import check_file_target
 from depth_snn.errors import ExitCode
 
 NAME = "check"
@@ -14,13 +14,17 @@ EXAMPLE = """examples:
   depth-snn check out/demo/run.h5 --budget street
   depth-snn check out/demo/run.h5 --budget my_budget.toml --json limits.json
 
-exit status: 0 within every limit, 2 a limit exceeded, 1 error (also: a limit nothing was observed for)"""
+exit status: 0 within every limit, 2 a limit exceeded, 1 error
+(a limit about something that the run did not observe is an error too)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("run", type=Path, help="run.h5 that `depth-snn run` wrote")
-    parser.add_argument("--budget", required=True, metavar="FILE", help="budget file or shipped name")
+    # Not "run": that is where the command's function stands among the arguments.
+    parser.add_argument("record", type=Path, metavar="RUN", help="run.h5 of `depth-snn run`")
+    parser.add_argument(
+        "--budget", required=True, metavar="FILE", help="budget file or shipped name"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the limits as JSON")
 
 
@@ -33,12 +37,13 @@ def run(args: argparse.Namespace) -> int:
     from sims.record_file import load_record
     from sims.verdict import build_verdict, write_verdict
 
+    check_file_target("--json", args.json)
     budget = load_budget(args.budget)
-    record = load_record(args.run)
+    record = load_record(args.record)
     energy = estimate_energy(record)
     result = evaluate(record, budget, energy)
     print(budget_text(result))
     if args.json:
         verdict = build_verdict(record, energy, result)
-        write_verdict(args.json, json.loads(json.dumps(verdict)))
+        write_verdict(args.json, verdict)
     return ExitCode.OK if result.passed else ExitCode.EXCEEDED

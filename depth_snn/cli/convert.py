@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from depth_snn.cli.common import add_policy_options, policy_changes
+from depth_snn.cli.common import add_policy_options, check_file_target, policy_changes
 from depth_snn.errors import ExitCode
 
 NAME = "convert"
@@ -18,8 +18,10 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="graph file (HDF5)")
-    parser.add_argument("--calibrate", metavar="INPUT",
-                        help="clip that fixes the integer scales (default: built-in scenes)")  # fmt: skip
+    parser.add_argument(
+        "--calibrate", metavar="INPUT",
+        help="clip that fixes the integer scales (default: built-in scenes)",
+    )  # fmt: skip
     add_policy_options(parser)
 
 
@@ -29,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from conversion.graph_file import load_graph, save_graph
     from depth_snn.cli.chain.setup import load_policy, prepare
 
-    policy = load_policy(args.policy, **policy_changes(args))
+    check_file_target("--out", args.out)
+    policy = load_policy(args.policy, args.network, **policy_changes(args))
     setup = prepare(args.network, policy, args.calibrate)
     save_graph(setup.graph, args.out)
     graph = load_graph(args.out)
@@ -39,7 +42,10 @@ def run(args: argparse.Namespace) -> int:
         shape = "×".join(str(n) for n in node.output_shape("out"))
         bits, lag = bounds[node.name].bits, graph.lags[node.name]
         print(f"{node.name:24} {node.kind:16} {node.runs_on:10} {shape:>16} {bits:5d} {lag:4d}")
-    widest = max((b.bits for n, b in bounds.items() if graph.by_name[n].kind == "SigmaDelta"), default=0)
-    print(f"{len(graph.nodes)} nodes, widest sum {widest} bits of 32; a frame takes {max(graph.lags.values())} steps")
+    widest = max(
+        (b.bits for n, b in bounds.items() if graph.by_name[n].kind == "SigmaDelta"), default=0
+    )
+    steps = max(graph.lags.values())
+    print(f"{len(graph.nodes)} nodes, widest sum {widest} bits of 32; a frame takes {steps} steps")
     print(f"wrote {args.out} ({args.out.stat().st_size / 1024:.0f} KiB)")
     return ExitCode.OK

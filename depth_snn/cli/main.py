@@ -143,6 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the package `{error.name}` is missing; run `{PROGRAM} doctor` to see what to install",
             debug,
         )
+    except OSError as error:  # a full disk, a file that vanished, a place that cannot be written
+        reason = error.strerror or " ".join(str(error).split())
+        _explain(f"{error.filename}: {reason}" if error.filename else reason, debug)
     except Exception as error:  # the boundary of the program: every failure becomes one line
         text = " ".join(str(error).split()) or "no message"
         hint = "" if debug else "; re-run with --debug for a traceback"

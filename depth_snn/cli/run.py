@@ -7,8 +7,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_snn.cli.common import add_figures_option, add_policy_options, policy_changes, positive
-from depth_snn.errors import ConfigError, ExitCode, InputError
+from depth_snn.cli.common import (
+    add_figures_option,
+    add_policy_options,
+    check_file_target,
+    check_folder_target,
+    count,
+    policy_changes,
+    positive,
+)
+from depth_snn.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from depth_snn.cli.chain.loop import Collected
@@ -27,18 +35,30 @@ exit status: 0 within the budget (or none given), 2 a limit exceeded, 1 error"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("input", help="a video file, a folder of images, or scene:NAME (scene:street)")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
-    parser.add_argument("--frames", type=positive, default=None, metavar="N", help="stop after N frames")
-    parser.add_argument("--seed", type=int, default=0, help="seed of a built-in scene (default 0)")
-    parser.add_argument("--budget", metavar="FILE", help="budget file (TOML) or a shipped one's name")
+    parser.add_argument(
+        "input", help="a video file, a folder of images, or scene:NAME (scene:street)"
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder for the results"
+    )
+    parser.add_argument(
+        "--frames", type=positive, default=None, metavar="N", help="stop after N frames"
+    )
+    parser.add_argument(
+        "--seed", type=count, default=0, metavar="N", help="seed of a built-in scene (default 0)"
+    )
+    parser.add_argument(
+        "--budget", metavar="FILE", help="budget file (TOML) or a shipped one's name"
+    )
     parser.add_argument("--engine", choices=("fast", "reference", "lava"), default="fast",
                         help="what runs the integer graph (default fast)")  # fmt: skip
-    parser.add_argument("--witness-frames", type=int, default=1, metavar="N",
-                        help="frames that the reference simulator checks (default 1, 0 for none)")  # fmt: skip
-    parser.add_argument("--lava-frames", type=int, default=0, metavar="N",
+    parser.add_argument(
+        "--witness-frames", type=count, default=1, metavar="N",
+        help="frames that the reference simulator checks (default 1, 0 for none)",
+    )  # fmt: skip
+    parser.add_argument("--lava-frames", type=count, default=0, metavar="N",
                         help="frames that Lava checks on a small network (default 0)")  # fmt: skip
-    parser.add_argument("--keep-inputs", type=int, default=2, metavar="N",
+    parser.add_argument("--keep-inputs", type=count, default=2, metavar="N",
                         help="frames of graph inputs written to inputs.h5 (default 2)")  # fmt: skip
     add_policy_options(parser)
     add_figures_option(parser)
@@ -51,12 +71,10 @@ def run(args: argparse.Namespace) -> int:
     from depth_snn.data.frames import open_frames
     from sims.budget_file import load_budget
 
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"{args.out}: is a file; --out needs a folder")
-    if min(args.witness_frames, args.lava_frames, args.keep_inputs) < 0:
-        raise ConfigError("numbers of frames must be 0 or more")
-    budget = load_budget(args.budget) if args.budget else None
-    policy = load_policy(args.policy, **policy_changes(args))
+    check_folder_target("--out", args.out)
+    check_file_target("--json", args.json)
+    budget = load_budget(args.budget) if args.budget is not None else None
+    policy = load_policy(args.policy, args.network, **policy_changes(args))
     setup = prepare(args.network, policy)
     source = open_frames(
         args.input, height=setup.config.height, width=setup.config.width,
@@ -83,13 +101,17 @@ def _finish(
     from depth_snn.cli.chain.witness import stack_inputs
     from sims.inputs_file import save_arrays
 
-    args.out.mkdir(parents=True, exist_ok=True)
     if args.engine != "fast":
-        counts = run_other_engine(args.engine, setup, out, counts)
+        counts = dict(run_other_engine(args.engine, setup, out, counts))
     witnesses = run_witnesses(setup, out, args.witness_frames, args.lava_frames)
+    args.out.mkdir(parents=True, exist_ok=True)
+    # From here on files are replaced; an older verdict must not stand beside them if this fails.
+    (args.out / "verdict.json").unlink(missing_ok=True)
     save_graph(setup.graph, args.out / "graph.h5")
     if args.keep_inputs:
-        kept = {k: v.astype("int32") for k, v in stack_inputs(out.inputs[: args.keep_inputs]).items()}
+        kept = {
+            k: v.astype("int32") for k, v in stack_inputs(out.inputs[: args.keep_inputs]).items()
+        }
         save_arrays(kept, args.out / "inputs.h5")
     return make_record(setup, source, out, counts, args.engine, witnesses)
 
@@ -114,7 +136,11 @@ def _judge(args: argparse.Namespace, record: RunRecord, budget: Any) -> int:
     print(f"report: {args.out / 'report.html'}")
     if args.json:
         write_measurement(args.json, run_figures(record, verdict, "depth-snn run " + args.input))
-    broken = [name for name, w in record.witnesses.items() if w.get("mismatches")]
+    broken = [
+        name
+        for name, w in record.witnesses.items()
+        if w.get("mismatches") or w.get("count_mismatches")
+    ]
     if broken:
         print(f"depth-snn: error: witnesses disagree: {', '.join(broken)}", file=sys.stderr)
         return ExitCode.ERROR

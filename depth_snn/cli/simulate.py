@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from depth_snn.cli.common import check_file_target, seconds
 from depth_snn.errors import ExitCode
 
 NAME = "simulate"
@@ -22,13 +23,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("graph", type=Path, help="graph file")
     parser.add_argument("inputs", type=Path, help="inputs file")
-    parser.add_argument("--engine", choices=("fast", "reference", "lava", "loihi2"), default="fast",
-                        help="what runs the graph (default fast; loihi2 needs a board)")  # fmt: skip
+    parser.add_argument(
+        "--engine", choices=("fast", "reference", "lava", "loihi2"), default="fast",
+        help="what runs the graph (default fast; loihi2 needs a board)",
+    )  # fmt: skip
     parser.add_argument("--stock", action="store_true",
                         help="with lava: stock Lava processes wherever they suffice")  # fmt: skip
-    parser.add_argument("--deadline", type=float, metavar="S", help="with lava: give up after S seconds")
+    parser.add_argument(
+        "--deadline", type=seconds, metavar="S", help="with lava: give up after S seconds"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write every node's values (HDF5)")
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="values of another engine to equal")
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="values of another engine to equal"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,24 +48,34 @@ def run(args: argparse.Namespace) -> int:
         from loihi.hardware import require_hardware
 
         require_hardware()
+    check_file_target("--out", args.out)
     graph = load_graph(args.graph)
     verify(graph)
     inputs = load_arrays(args.inputs)
     other = load_arrays(args.compare) if args.compare else None
     result = _simulate(args, graph, inputs)
-    print(f"{'node':24} {'spikes':>8} {'messages':>10} {'synops':>14} {'updates':>12} {'idle':>12}")
-    for name, c in result.counts.items():
-        rows = (c.spikes, c.messages, c.synaptic_operations, c.updates_active, c.updates_idle)
-        print(f"{name:24} " + " ".join(f"{int(r.sum()):>{w}}" for r, w in zip(rows, (8, 10, 14, 12, 12), strict=True)))
-    if not result.counts:
-        print("(Lava counts no events; use --engine fast or reference for counts)")
-    values = {k: v for k, v in result.values.items()}
+    # In the graph's order, so that two engines print the same.
+    _print_counts({n.name: result.counts[n.name] for n in graph.nodes if n.name in result.counts})
+    values = dict(result.values)
     digest = hashlib.sha256(b"".join(k.encode() + values[k].tobytes() for k in sorted(values)))
     print(f"{result.frames} frames, {len(values)} ports, digest {digest.hexdigest()[:16]}")
     if args.out:
         save_arrays(values, args.out)
         print(f"wrote {args.out}")
     return _compare(values, other) if other is not None else ExitCode.OK
+
+
+def _print_counts(counts: Any) -> None:
+    if not counts:
+        print("Lava counts no events; use --engine fast or reference for counts")
+        return
+    widths = (8, 10, 14, 12, 12)
+    head = ("spikes", "messages", "synops", "updates", "idle")
+    print(f"{'node':24} " + " ".join(f"{h:>{w}}" for h, w in zip(head, widths, strict=True)))
+    for name, c in counts.items():
+        rows = (c.spikes, c.messages, c.synaptic_operations, c.updates_active, c.updates_idle)
+        sums = (f"{int(r.sum()):>{w}}" for r, w in zip(rows, widths, strict=True))
+        print(f"{name:24} " + " ".join(sums))
 
 
 def _simulate(args: argparse.Namespace, graph: Any, inputs: Any) -> Any:
@@ -84,7 +101,9 @@ def _compare(values: Any, other: Any) -> int:
         raise EngineError("nothing to compare: the two files have no port in common")
     shapes = [k for k in common if values[k].shape != other[k].shape]
     if shapes:
-        raise EngineError(f"port {shapes[0]!r}: shapes {values[shapes[0]].shape} and {other[shapes[0]].shape}")
+        raise EngineError(
+            f"port {shapes[0]!r}: shapes {values[shapes[0]].shape} and {other[shapes[0]].shape}"
+        )
     found = compare("this against the other", values, other, 0)
     print(f"{found['mismatches']} mismatches in {found['values']} values of {found['ports']} ports")
     if found["first"]:

@@ -1,14 +1,14 @@
 """The Loihi kind of ViT: ReLU, foldable BatchNorm, ReLU linear attention.
 
-Every operation works on one token at a time except the attention state S = Σ kᵢ vᵢᵀ, so a token that is not computed costs nothing,
-and a token that changes replaces its own term in S.
+Every operation works on one token at a time except the attention state S = Σ kᵢ vᵢᵀ, so a token
+that is not computed costs nothing, and a token that changes replaces its own term in S.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from depth_snn.config import NetworkConfig
 
@@ -19,9 +19,10 @@ INPUT_SCALE = 64.0
 
 
 class TokenNorm(nn.BatchNorm1d):
-    """BatchNorm over the channels of tokens of shape (..., C); in evaluation it is one affine map."""
+    """BatchNorm over the channels of tokens (..., C); in evaluation it is one affine map."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Tokens (..., C) to normalised tokens of the same shape."""
         if not self.training:
             scale, shift = self.scale_shift()
             return x * scale + shift
@@ -29,6 +30,7 @@ class TokenNorm(nn.BatchNorm1d):
 
     def scale_shift(self) -> tuple[Tensor, Tensor]:
         """Scale and shift, each (C,), that the layer applies in evaluation."""
+        assert self.running_mean is not None and self.running_var is not None
         scale = self.weight / torch.sqrt(self.running_var + self.eps)
         return scale, self.bias - self.running_mean * scale
 
@@ -53,12 +55,12 @@ class Block(nn.Module):
     def qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """φ(q), φ(k) and v of tokens (..., C), each (..., H·d)."""
         z = self.norm1(x)
-        return F.relu(self.q(z)), F.relu(self.k(z)), self.v(z)
+        return functional.relu(self.q(z)), functional.relu(self.k(z)), self.v(z)
 
     def finish(self, x: Tensor, y: Tensor) -> Tensor:
         """Output of the block from its input x (..., C) and the attention's result y (..., H·d)."""
         x = x + self.proj(self.norm_y(y))
-        return x + self.fc2(F.relu(self.fc1(self.norm2(x))))
+        return x + self.fc2(functional.relu(self.fc1(self.norm2(x))))
 
     def forward(self, x: Tensor, attention: str = "linear") -> Tensor:
         """Tokens (B, N, C) to tokens (B, N, C), all of them computed."""
@@ -66,7 +68,7 @@ class Block(nn.Module):
         q, k, v = (z.view(batch, tokens, self.heads, self.head_dim).transpose(1, 2)
                    for z in self.qkv(x))  # fmt: skip
         if attention == "sdpa":
-            y = F.scaled_dot_product_attention(q, k, v)
+            y = functional.scaled_dot_product_attention(q, k, v)
         else:
             y = q @ (k.transpose(-2, -1) @ v) / tokens
         return self.finish(x, y.transpose(1, 2).reshape(batch, tokens, -1))
@@ -94,7 +96,8 @@ class DepthViTLoihi(nn.Module):
 
         Args:
             windows: Pixels (B, N, P), float grey levels 0–255.
-            attention: ``"linear"`` is the network; ``"sdpa"`` runs softmax attention on the same weights, as the yardstick of time.
+            attention: ``"linear"`` is the network; ``"sdpa"`` runs softmax attention on the same
+                weights, as the yardstick of time.
 
         Returns:
             Logits (B, N, cells·cells·classes).

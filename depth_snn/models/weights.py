@@ -59,16 +59,29 @@ def load_model(path: Path | str) -> DepthViTLoihi:
             if header.get("format_version") != FORMAT_VERSION:
                 raise InputError(f"{path}: not weights of this project (format_version missing)")
             config = NetworkConfig.from_dict(json.loads(header["config"]))
+            _check_shapes(config, file, path)
             model = DepthViTLoihi(config)
-            _fill(model, file, path)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, ConfigError) as error:
-        raise InputError(f"{path}: not a readable weights file ({error})") from None
+            _fill(model, file)
+    except (
+        SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError,
+        ConfigError,
+    ) as error:  # fmt: skip
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable weights file ({first})") from None
     return model.eval()
 
 
-def _fill(model: DepthViTLoihi, file: safe_open, path: Path) -> None:
-    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+def _wanted(model: DepthViTLoihi) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+
+
+def _check_shapes(config: NetworkConfig, file: safe_open, path: Path) -> None:
+    """Compare header and tensors before a network of the claimed size takes memory."""
     present = set(file.keys())
+    if config.layers > len(present):
+        raise InputError(f"{path}: {config.layers} layers, but only {len(present)} tensors")
+    with torch.device("meta"):
+        wanted = _wanted(DepthViTLoihi(config))
     if present != wanted.keys():
         odd = sorted(present ^ wanted.keys())[0]
         raise InputError(f"{path}: tensor {odd!r} does not match the network its header describes")
@@ -76,7 +89,11 @@ def _fill(model: DepthViTLoihi, file: safe_open, path: Path) -> None:
         shape = tuple(file.get_slice(key).get_shape())
         if shape != tuple(tensor.shape) or tensor.numel() > MAX_TENSOR_VALUES:
             raise InputError(f"{path}: {key} has shape {shape}, expected {tuple(tensor.shape)}")
-        with torch.no_grad():
+
+
+def _fill(model: DepthViTLoihi, file: safe_open) -> None:
+    with torch.no_grad():
+        for key, tensor in _wanted(model).items():
             tensor.copy_(file.get_tensor(key))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -42,8 +42,9 @@ class MotionSource(Protocol):
 class PatchDifference:
     """Normal flow: mean |difference| over mean |gradient|, after the camera's shift is undone.
 
-    The camera is taken as one translation, found by phase correlation at half size. The lower quartile of the differences is taken as
-    sensor noise and subtracted. Cheap, blind to direction; its pixels are an estimate.
+    The camera is taken as one translation, found by phase correlation at half size. The lower
+    quartile of the differences is taken as sensor noise and subtracted. Cheap, blind to direction;
+    its pixels are an estimate.
     """
 
     name = "patch"
@@ -79,24 +80,29 @@ class PatchDifference:
     def _macs(self) -> int:
         pixels = self.config.height * self.config.width
         small = pixels // 4
-        # grey 3, blur 6, two Sobels 12, magnitude 3, difference and means 3, warp 4, halving 2; FFTs 3 of 2.5·n·log2 n
+        # grey 3, blur 6, two Sobels 12, magnitude 3, difference and means 3, warp 4, halving 2;
+        # FFTs 3 of 2.5·n·log2 n
         return pixels * 33 + int(3 * 2.5 * small * np.log2(small))
 
 
 class DISFlow:
     """OpenCV's dense inverse search (ultrafast), minus a robust affine camera motion.
 
-    MACs are an upper estimate of the ultrafast preset's work (three scales from half size down, 8×8 patches every 4 pixels,
-    12 iterations): per patch and iteration 64 pixels of bilinear sampling (4) and two inner products (2), plus densification.
+    MACs are an upper estimate of the ultrafast preset's work (three scales from half size down, 8×8
+    patches every 4 pixels, 12 iterations): per patch and iteration 64 pixels of bilinear sampling
+    (4) and two inner products (2), plus densification.
     """
 
     name = "dis"
     RANSAC_PX = 0.5
     """Tokens within this distance of the affine model count as camera motion."""
+    STILL_SHARE = 0.8
+    """A standing camera is believed when it explains this share of what the best affine map does:
+    six free numbers always explain a little more, for example a large object that passes."""
 
     def __init__(self, config: NetworkConfig) -> None:
         self.config = config
-        self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         h, w = config.grid
         rows, cols = np.mgrid[0:h, 0:w].astype(np.float32)
         centre = (config.patch - 1) / 2
@@ -112,7 +118,9 @@ class DISFlow:
         camera, inliers = cv2.estimateAffine2D(
             self.points, self.points + flow, ransacReprojThreshold=self.RANSAC_PX
         )
-        if camera is None or int(inliers.sum()) < self.config.tokens // 4:
+        still = int((np.linalg.norm(flow, axis=1) < self.RANSAC_PX).sum())
+        moving = 0 if camera is None else int(inliers.sum())
+        if still >= self.STILL_SHARE * moving or moving < self.config.tokens // 4:
             camera = np.eye(2, 3)
         explained = self.points @ camera[:, :2].T + camera[:, 2] - self.points
         residual = np.linalg.norm(flow - explained, axis=1)
@@ -123,7 +131,7 @@ class DISFlow:
         patches = sum(pixels // 4 // 4**scale // 16 for scale in range(3))
         search = patches * 12 * 64 * 6
         densify = sum(pixels // 4 // 4**scale for scale in range(3)) * 4 * 6
-        return pixels * 3 + search + densify + self.config.tokens * 12 * 20
+        return int(pixels * 3 + search + densify + self.config.tokens * 12 * 20)
 
 
 SOURCES: dict[str, type[PatchDifference] | type[DISFlow]] = {
@@ -154,9 +162,9 @@ def staleness(
 
 def _smooth_grey(frame: Frame) -> npt.NDArray[np.float32]:
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return cv2.GaussianBlur(grey, (3, 3), 0)  # type: ignore[return-value]
+    return np.asarray(cv2.GaussianBlur(grey, (3, 3), 0), np.float32)
 
 
-def _per_token(image: npt.NDArray[np.generic], config: NetworkConfig) -> npt.NDArray[np.float32]:
+def _per_token(image: npt.NDArray[Any], config: NetworkConfig) -> npt.NDArray[np.float32]:
     h, w = config.grid
-    return cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)  # type: ignore[return-value, call-overload]
+    return np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA), np.float32)

@@ -1,8 +1,10 @@
 """The gate neuron on snntorch and on norse, and one face for all three bodies.
 
-v ← βv + I; spike where v > γ; reset by subtraction or to zero. Both libraries compare strictly, like Lava. In floating point β·v is not truncated, so
-float and integer potentials differ by less than 1/(1 − β) units of 1/64 input (truncation loses under one unit a step, and decays); spikes agree wherever the potential is
-further from the threshold than that, and everywhere when β·v is a whole number.
+v ← βv + I; spike where v > γ; reset by subtraction or to zero. Both libraries compare strictly,
+like Lava. In floating point β·v is not truncated, so float and integer potentials differ by less
+than 1/(1 − β) units of 1/64 input (truncation loses under one unit a step, and decays); spikes
+agree as long as no potential has come closer to the threshold than that, and everywhere when β·v is
+a whole number.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from depth_snn.neurons.lif_integer import (
     lif_step,
     lif_zeros,
 )
+
+ROUNDING = 1e-6
+"""Error of double precision that is forgiven, in units of 1/64 input."""
 
 BodyStep = tuple[npt.NDArray[np.bool_], IntArray]
 
@@ -46,8 +51,9 @@ class IntegerBody:
 class SnntorchBody:
     """The neuron as snntorch's ``Leaky`` in double precision.
 
-    ``Leaky`` integrates and fires; the reset is applied here, because with ``reset_delay=False`` it subtracts
-    the threshold once more before it compares when the potential is still above it after a reset.
+    ``Leaky`` integrates and fires; the reset is applied here, because with ``reset_delay=False`` it
+    subtracts the threshold once more before it compares when the potential is still above it after
+    a reset.
     """
 
     def __init__(self, count: int, params: LIFParams) -> None:
@@ -74,8 +80,8 @@ class SnntorchBody:
 class NorseBody:
     """The neuron as norse's ``lif_box_feed_forward_step`` in double precision.
 
-    norse integrates dv = dt/τ·(i − v): with dt/τ = 1 − β an input i adds (1 − β)·i, so the drive is divided by 1 − β. β = 1
-    has no such form.
+    norse integrates dv = dt/τ·(i − v): with dt/τ = 1 − β an input i adds (1 − β)·i, so the drive is
+    divided by 1 − β. β = 1 has no such form.
     """
 
     def __init__(self, count: int, params: LIFParams) -> None:
@@ -109,7 +115,8 @@ class NorseBody:
 
 
 def _pack(spikes: npt.NDArray[Any], membrane: npt.NDArray[Any]) -> BodyStep:
-    scaled = np.floor(membrane * (1 << FRACTION_BITS)).astype(np.int64)
+    # A whole number that double precision left a hair below itself is still that number.
+    scaled = np.floor(membrane * (1 << FRACTION_BITS) + ROUNDING).astype(np.int64)
     return spikes > 0, scaled
 
 

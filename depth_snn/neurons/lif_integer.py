@@ -59,7 +59,8 @@ def lif_zeros(count: int) -> LIFState:
 
 
 def _decay(x: IntArray, amount: int) -> IntArray:
-    return np.sign(x) * ((np.abs(x) * (4096 - amount)) >> 12)
+    out: IntArray = np.sign(x) * ((np.abs(x) * (4096 - amount)) >> 12)
+    return out
 
 
 def lif_step(

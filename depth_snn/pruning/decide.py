@@ -1,8 +1,9 @@
-"""Decides, frame by frame and before anything runs, which tokens are computed and which restored; NumPy only."""
+"""Decides before a frame runs which tokens are computed and which restored; NumPy only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -78,8 +79,9 @@ class Decider:
 
     def __init__(self, config: NetworkConfig, policy: PolicyConfig, prices: Prices) -> None:
         self.config, self.policy, gate = config, policy, policy.gate
+        self.token_rates = policy.rates("token_rate", config.layers)
         self.source: MotionSource = make_source(policy.motion, config)
-        reset = "zero" if gate.reset == "zero" else "subtract"
+        reset: Literal["zero", "subtract"] = "zero" if gate.reset == "zero" else "subtract"
         self.body = make_body(
             gate.body, config.regions, LIFParams(dv=gate.dv, vth=gate.vth, reset=reset)
         )
@@ -106,7 +108,7 @@ class Decider:
         """
         windows = token_windows(rgb, self.config)
         residual, active, motion_macs = self._active(rgb, windows)
-        sched = schedule(active, strength, self.policy.token_rate, self.config.stages)
+        sched = schedule(active, strength, self.token_rates)
         gradient = feature_gradient(rgb, self.config)
         drive = region_drive(gradient, self.last_gradient, self.config)
         spikes, membrane = self.body.step(drive)
@@ -114,7 +116,7 @@ class Decider:
         restored, self.restore_state = restore_step(
             asked, membrane, sched, motion_macs + self.gate_macs, self.restore_state, self.params
         )
-        self._remember(rgb, gradient, windows, restored.open[0])
+        self._remember(rgb, gradient, windows, restored.open[-1])
         return Decision(
             windows, residual, drive, membrane, spikes, sched, restored, motion_macs, self.gate_macs
         )
@@ -127,14 +129,18 @@ class Decider:
         if self.last_rgb is None or self.sent is None:
             return np.zeros(tokens, np.float32), np.ones(tokens, bool), 0
         motion = self.source.measure(self.last_rgb, rgb)
-        moved = motion.residual_px >= self.policy.tau_px
-        stale = staleness(windows, self.sent) >= self.policy.tau_stale
+        change = staleness(windows, self.sent)
+        # Flow on flat walls is noise: motion counts only where pixels changed at least a little.
+        seen = change >= self.policy.tau_stale / 2
+        moved = (motion.residual_px >= self.policy.tau_px) & seen
+        stale = change >= self.policy.tau_stale
         return motion.residual_px, moved | stale, motion.macs + windows.size
 
     def _remember(
         self, rgb: npt.NDArray[np.uint8], gradient: Gradient, windows: npt.NDArray[np.uint8],
         sent: Mask,
     ) -> None:  # fmt: skip
+        # A token that was cut on the way has not sent its change: it stays stale and comes back.
         self.last_rgb, self.last_gradient = rgb, gradient
         if self.sent is None:
             self.sent = windows.copy()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from depth_snn.models.vit_loihi import Block, DepthViTLoihi, TokenNorm
+from depth_snn.models.vit_loihi import Block, DepthViTLoihi
 
 
 def head_importance(block: Block) -> Tensor:
@@ -22,10 +23,15 @@ def head_importance(block: Block) -> Tensor:
     return importance
 
 
-def plan_heads(model: DepthViTLoihi, rate: float) -> list[list[int]]:
-    """Heads to keep in each layer: the least important share ``rate`` goes, at least one stays."""
+def plan_heads(model: DepthViTLoihi, rates: Sequence[float]) -> list[list[int]]:
+    """Heads to keep in each layer: its least important share goes, at least one head stays.
+
+    Args:
+        model: Network in evaluation mode.
+        rates: Share to cut in each layer.
+    """
     plan = []
-    for block in model.blocks:
+    for block, rate in zip(model.blocks, rates, strict=True):
         cut = min(int(rate * block.heads + 1e-9), block.heads - 1)
         order = torch.argsort(head_importance(block), stable=True)
         plan.append(sorted(int(i) for i in order[cut:]))
@@ -36,7 +42,8 @@ def plan_heads(model: DepthViTLoihi, rate: float) -> list[list[int]]:
 def cut_heads(model: DepthViTLoihi, keep: list[list[int]]) -> DepthViTLoihi:
     """A smaller network with only the heads in ``keep``.
 
-    What the cut heads added on average is kept: their norm's shift goes into the projection's bias, as if y were zero.
+    What the cut heads added on average is kept: at its running mean y leaves the norm as the norm's
+    bias, which goes through the projection into its bias.
 
     Args:
         model: Network in evaluation mode; it is not changed.
@@ -46,18 +53,18 @@ def cut_heads(model: DepthViTLoihi, keep: list[list[int]]) -> DepthViTLoihi:
     small = DepthViTLoihi(config).eval()
     state = model.state_dict()
     for index, (block, heads) in enumerate(zip(model.blocks, keep, strict=True)):
-        lanes = torch.cat([torch.arange(h * block.head_dim, (h + 1) * block.head_dim) for h in heads])
+        lanes = torch.cat(
+            [torch.arange(h * block.head_dim, (h + 1) * block.head_dim) for h in heads]
+        )
         gone = torch.ones(block.heads * block.head_dim, dtype=torch.bool)
         gone[lanes] = False
-        _, shift = block.norm_y.scale_shift()
-        name = f"blocks.{index}"
-        state[f"{name}.proj.bias"] = block.proj.bias + block.proj.weight[:, gone] @ shift[gone]
+        name, norm = f"blocks.{index}", block.norm_y
+        state[f"{name}.proj.bias"] = block.proj.bias + block.proj.weight[:, gone] @ norm.bias[gone]
         state[f"{name}.proj.weight"] = block.proj.weight[:, lanes]
         for part in ("q", "k", "v"):
             linear: nn.Linear = getattr(block, part)
             state[f"{name}.{part}.weight"] = linear.weight[lanes]
             state[f"{name}.{part}.bias"] = linear.bias[lanes]
-        norm: TokenNorm = block.norm_y
         for key in ("weight", "bias", "running_mean", "running_var"):
             state[f"{name}.norm_y.{key}"] = getattr(norm, key)[lanes]
     small.load_state_dict(state)

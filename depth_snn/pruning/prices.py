@@ -1,7 +1,8 @@
 """Multiply-accumulates of one token in one stage, by category; plain integers.
 
-An affine norm costs one MAC per channel, a score one per channel. Activations, additions of residuals and comparisons are not MACs and
-are not charged. Changing a token's term in the attention state costs two outer products (old out, new in).
+An affine norm costs one MAC per channel, a score one per channel. Activations, additions of
+residuals and comparisons are not MACs and are not charged. Changing a token's term in the attention
+state costs two outer products (old out, new in).
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Prices:
     def executed(self, computed: npt.NDArray[np.int64]) -> dict[str, int]:
         """MACs by category when ``computed`` (S,) tokens run in each stage.
 
-        Where all tokens run, the attention state is built anew: one outer product per token, not the
-        two that the price charges.
+        Where all tokens run, the attention state is built anew: one outer product per token, not
+        the two that the price charges.
         """
         out = dict.fromkeys(CATEGORIES, 0)
         for stage, count in zip(self.stages, computed.tolist(), strict=True):
@@ -80,6 +81,7 @@ def prices_of(config: NetworkConfig, *, scored: bool) -> Prices:
         for category, macs in stage.items():
             per_token = {"attention": 2 * state, "score": 0}.get(category, macs)
             dense[category] += per_token * config.tokens
+    stages[-1]["score"] = 0  # no block follows, so nothing is scored behind the last one
     head = {"norm": config.dim, "head": config.dim * config.outputs}
     for category, macs in head.items():
         stages[-1][category] = stages[-1].get(category, 0) + macs

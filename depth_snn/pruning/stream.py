@@ -98,11 +98,12 @@ class PrunedStream:
         q, k, v = block.qkv(x)
         old_k, old_v = state.k[layer], state.v[layer]
         if rows.numel() == self.config.tokens:  # every term is new: rebuild, half the work
-            state.s[layer] = _outer(k, v, block.heads)
+            # In single precision and in the dense network's own order, so that both round alike.
+            state.s[layer] = _outer(k, v, block.heads).double()
         else:
-            state.s[layer] += _outer(k, v, block.heads)
+            state.s[layer] += _outer(k.double(), v.double(), block.heads)
             gone_k, gone_v = old_k.index_select(0, rows), old_v.index_select(0, rows)
-            state.s[layer] -= _outer(gone_k, gone_v, block.heads)
+            state.s[layer] -= _outer(gone_k.double(), gone_v.double(), block.heads)
         old_k.index_copy_(0, rows, k)
         old_v.index_copy_(0, rows, v)
         heads = q.view(rows.numel(), block.heads, block.head_dim).transpose(0, 1)
@@ -117,8 +118,6 @@ class PrunedStream:
 
 
 def _outer(k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """Σ kᵢ vᵢᵀ per head of (n, H·d) tokens, double precision (H, d, d)."""
-    split = (k.shape[0], heads, -1)
-    return torch.bmm(
-        k.double().view(split).permute(1, 2, 0), v.double().view(split).transpose(0, 1)
-    )
+    """Σ kᵢ vᵢᵀ per head of (n, H·d) tokens, shape (H, d, d), in the precision of the inputs."""
+    keys, values = (z.view(z.shape[0], heads, -1).transpose(0, 1) for z in (k, v))
+    return torch.bmm(keys.transpose(1, 2), values)

@@ -1,7 +1,8 @@
 """D_t per region: how suddenly the features' spatial gradient changed, in integers.
 
-D_t(r) = ‖∇F_t − ∇F_{t−1}‖₂ over region r (DEPTH's definition). F are the frame's colours averaged over 4×4-pixel cells, rounded to grey levels: the one feature
-that is there for every token before anything has been computed.
+D_t(r) = ‖∇F_t − ∇F_{t−1}‖₂ over region r (DEPTH's definition). F are the frame's colours averaged
+over 4×4-pixel cells, rounded to grey levels: the one feature that is there for every token before
+anything has been computed.
 """
 
 from __future__ import annotations

@@ -79,4 +79,6 @@ def paint(
                 parts.append(part)
                 if progress:
                     progress(len(parts), clips)
-    return LabelledFrames(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
+    return LabelledFrames(
+        np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    )

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from depth_snn.config import NetworkConfig
 from depth_snn.data.classes import IGNORE
@@ -39,8 +39,8 @@ class TrainConfig:
 def batch_windows(rgb: Tensor, config: NetworkConfig) -> Tensor:
     """Windows of a batch of frames (B, 3, H, W), float grey levels, to (B, N, P)."""
     margin = (config.window - config.patch) // 2
-    padded = F.pad(rgb, (margin,) * 4, value=128.0)
-    columns = F.unfold(padded, config.window, stride=config.patch)  # (B, 3·win·win, N)
+    padded = functional.pad(rgb, (margin,) * 4, value=128.0)
+    columns = functional.unfold(padded, config.window, stride=config.patch)  # (B, 3·win·win, N)
     batch = columns.shape[0]
     split = columns.view(batch, 3, config.window * config.window, config.tokens)
     return split.permute(0, 3, 2, 1).reshape(batch, config.tokens, config.inputs)
@@ -53,7 +53,7 @@ def class_weights(label: np.ndarray, classes: int) -> Tensor:
 
 
 def draw_batch(data: LabelledFrames, step: int, recipe: TrainConfig) -> tuple[Tensor, Tensor]:
-    """The batch of a step; a function of (seed, step) alone, so that a resumed run sees the same."""
+    """The batch of a step, from (seed, step) alone, so that a resumed run sees the same."""
     rng = np.random.default_rng((recipe.seed, step))
     pick = rng.integers(0, len(data), recipe.batch)
     rgb = torch.from_numpy(data.rgb[pick]).permute(0, 3, 1, 2).float()
@@ -111,9 +111,11 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, recipe)
         scores = logits_to_image(model(batch_windows(rgb, config)), config)
-        loss = F.cross_entropy(scores, label[:, ::side, ::side], weights, ignore_index=IGNORE)
+        loss = functional.cross_entropy(
+            scores, label[:, ::side, ::side], weights, ignore_index=IGNORE
+        )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         if progress:
@@ -124,7 +126,11 @@ def train(
 
 
 def save_checkpoint(
-    model: DepthViTLoihi, optimiser: torch.optim.Optimizer, recipe: TrainConfig, step: int, path: Path
+    model: DepthViTLoihi,
+    optimiser: torch.optim.Optimizer,
+    recipe: TrainConfig,
+    step: int,
+    path: Path,
 ) -> None:
     """Write model and optimiser as one safetensors file, replaced whole."""
     tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}
@@ -152,24 +158,38 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             if json.loads(header.get("recipe", "{}")) != asdict(recipe):
-                raise InputError(f"{path}: checkpoint of another recipe; give another --out or remove it")
+                raise InputError(
+                    f"{path}: checkpoint of another recipe; give another --out or remove it"
+                )
+            if header.get("network") != model.config.name:
+                raise InputError(
+                    f"{path}: checkpoint of another network; give another --out or remove it"
+                )
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
             step = int(header["step"])
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not a readable checkpoint ({error})") from None
-    model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimiser."):
-            _, index, name = key.split(".", 2)
-            state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    try:
+        model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimiser."):
+                _, index, name = key.split(".", 2)
+                state.setdefault(int(index), {})[name] = value
+        optimiser.load_state_dict(
+            {"state": state, "param_groups": optimiser.state_dict()["param_groups"]}
+        )
+    except (RuntimeError, ValueError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{path}: checkpoint of another network ({first})") from None
     return step
 
 
 @torch.no_grad()
-def evaluate(model: DepthViTLoihi, data: LabelledFrames, batch: int = 16) -> tuple[float, list[float]]:
-    """mIoU over all frames (global confusion matrix) and IoU per class, dense network."""
+def evaluate(
+    model: DepthViTLoihi, data: LabelledFrames, batch: int = 16
+) -> tuple[float, list[float]]:
+    """Mean IoU over all frames (global confusion matrix) and IoU per class, dense network."""
     config = model.config
     matrix = np.zeros((config.classes, config.classes), np.int64)
     side = config.patch // config.cells

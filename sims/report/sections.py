@@ -8,6 +8,7 @@ from typing import Any
 from sims.budget import MEAN, BudgetResult
 from sims.budget_table import condense, outcome_line, row_cells
 from sims.cost_table import TIERS, CostTable
+from sims.counts import COUNT_FIELDS
 from sims.energy import compare_with_baselines
 from sims.energy_total import EVENT_LABELS, TIER_TITLES, EnergyReport
 from sims.record import RunRecord
@@ -142,6 +143,29 @@ def mac_rows(record: RunRecord) -> Rows:
         )
         for name, values in named
     ]
+
+
+def layer_rows(record: RunRecord) -> Rows:
+    """Counts of each layer per frame, means without the first frame.
+
+    Args:
+        record: The run.
+    """
+    rows: Rows = []
+    for name, node in record.counts.items():
+        counts = {f: float(getattr(node, f)[record.steady].mean()) for f in COUNT_FIELDS}
+        if not any(counts.values()):
+            continue
+        rate = node.firing_rate()
+        rows.append(
+            (
+                name,
+                node.runs_on,
+                *(f"{counts[f]:,.0f}" for f in COUNT_FIELDS),
+                "" if rate is None else f"{float(rate[record.steady].mean()):.3f}",
+            )
+        )
+    return rows
 
 
 def timing_rows(record: RunRecord) -> Rows:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from depth_snn.errors import InputError
 from sims.budget import BudgetResult
+from sims.counts import COUNT_FIELDS
 from sims.energy_total import EnergyReport
 from sims.record import RunRecord
 from sims.report import sections
@@ -96,6 +97,8 @@ def _context(
         "comparisons": sections.comparison_lines(record, energy),
         "event_rows": sections.event_rows(record, energy),
         "unknown": energy.tiers["static"].unknown,
+        "layer_rows": sections.layer_rows(record),
+        "layer_columns": ["layer", "runs on", *(f.replace("_", " ") for f in COUNT_FIELDS), "rate"],
         "mac_rows": sections.mac_rows(record),
         "timing_rows": sections.timing_rows(record),
         "witness_rows": sections.witness_rows(record),

@@ -199,7 +199,7 @@ def test_inputs_are_checked() -> None:
 
 
 def test_a_mask_without_the_row_of_a_stage_is_refused() -> None:
-    with pytest.raises(GraphError, match="stage 1 has no row"):
+    with pytest.raises(GraphError, match=r"stage 1, but the mask of .* has 1 rows"):
         simulate(coder_graph(coder(Delta, stage=1)), {"x": series([[0]]), "mask": series([[1]])})
 
 

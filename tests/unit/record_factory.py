@@ -111,6 +111,21 @@ def _counts(frames: int, share: np.ndarray) -> dict[str, NodeCounts]:
     return {n.node: n for n in nodes}
 
 
+GENERIC_BUDGET = """
+format = 1
+title = "Any street"
+[network]
+energy_uj_per_frame_max = 20000
+macs_ratio_max = 0.6
+[layers."*"]
+firing_rate_max = 2.0
+[recovery]
+extra_compute_percent_max = 15
+extra_compute_percent_mean_max = 10
+"""
+"""A budget that the record below keeps."""
+
+
 def make_record(frames: int = 24, seed: int = 0, **overrides: Any) -> RunRecord:
     """A street scene with a car driving through and a pedestrian appearing at frame 12."""
     rng = np.random.default_rng(seed)

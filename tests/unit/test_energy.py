@@ -1,4 +1,4 @@
-"""Energy: sums done by hand, unknown prices, baselines, cost table files, and the run file."""
+"""Energy: sums done by hand, unknown prices, baselines."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import runpy
 from decimal import Decimal
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
-from depth_snn.errors import ConfigError, InputError
-from depth_snn.toml_io import loads_toml
-from sims.cost_table import CostTable, load_table, parse_table, shipped_tables
-from sims.counts import COUNT_FIELDS, total_per_frame
+from depth_snn.errors import ConfigError
+from sims.cost_table import CostTable, load_table, parse_table
 from sims.energy import compare_with_baselines, estimate_energy
 from sims.energy_total import EnergyTotal, format_pj
-from sims.record import ARRAY_FIELDS, scalar_fields
-from sims.record_file import load_record, save_record
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
 make_record, two_node_record, node = (
@@ -179,185 +174,3 @@ def test_format_pj(value: float, text: str) -> None:
 
 def test_large_sums_are_exact() -> None:
     assert EnergyTotal((2**80,), ()).lower_pj[0] == 2**80 / 10**6
-
-
-ROW = """[[row]]
-event = "e"
-tier = "operations"
-value = 1
-unit = "pJ"
-source = "s"
-year = 2018
-grade = "B"
-"""
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("value = 1", "value = 0", "row 1 .'e'.: field 'value' is 0"),
-        ("value = 1", 'value = "cheap"', "field 'value' is 'cheap'"),
-        ("value = 1", 'value = "unknown"', "field 'reason' is missing"),
-        ("value = 1", "value = nan", "field 'value' is nan"),
-        ("value = 1", "value = true", "field 'value' is True"),
-        ('grade = "B"', 'grade = "E"', "field 'grade' is 'E', expected A or B or C or D"),
-        ("year = 2018\n", "", "field 'year' is missing"),
-        ("year = 2018", "yaer = 2018", "field 'year' is missing"),
-        ('unit = "pJ"', 'unit = "nJ"', "field 'unit' is 'nJ', expected pJ"),
-        ('source = "s"', 'source = ""', "field 'source' must be a text"),
-        ('tier = "operations"', 'tier = "extra"', "field 'tier' is 'extra'"),
-        ("[[row]]", "color = 1\n[[row]]", "unknown key 'color'"),
-    ],
-)
-def test_cost_table_errors_name_file_row_and_field(old: str, new: str, message: str) -> None:
-    text = 'format = 1\nname = "t"\ntitle = "t"\n' + ROW
-    assert parse_table(loads_toml(text), "t.toml").prices["e"].value_aj == 10**6
-    with pytest.raises(ConfigError, match=message) as caught:
-        parse_table(loads_toml(text.replace(old, new)), "t.toml")
-    assert str(caught.value).startswith("t.toml: ") and "\n" not in str(caught.value)
-
-
-def test_duplicate_row_and_missing_table() -> None:
-    text = 'format = 1\nname = "t"\ntitle = "t"\n' + ROW + ROW
-    with pytest.raises(ConfigError, match="row 2: event 'e' appears twice"):
-        parse_table(loads_toml(text), "t.toml")
-    with pytest.raises(ConfigError, match="no cost table 'loihi9'; shipped are"):
-        load_table("loihi9")
-
-
-@pytest.mark.parametrize("name", shipped_tables())
-def test_shipped_tables_have_a_source_or_a_reason_in_every_row(name: str) -> None:
-    for price in load_table(name).prices.values():
-        assert price.source if price.value is not None else price.note
-
-
-def test_totals_and_count_checks() -> None:
-    record = two_node_record()
-    assert total_per_frame(record.counts, "synaptic_operations", 3).tolist() == [108, 12, 24]
-    with pytest.raises(ConfigError, match="below 0"):
-        node("x", 3, spikes=-1)
-    with pytest.raises(ConfigError, match="runs_on is 'moon'"):
-        node("x", 3, runs_on="moon")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"motion_px": np.zeros((3, 5), np.float32)},
-            "motion_px has shape .3, 5., expected .3, 4.",
-        ),
-        ({"drive": np.zeros((3, 1))}, "drive is float64, expected int64"),
-        ({"token_state": np.full((3, 4), 4, np.uint8)}, "token_state 4 is above 3"),
-        ({"prediction": np.full((3, 4, 4), 2, np.uint8)}, "class 2, there are 2 names"),
-        ({"quality": {"miou_dense": 71.0}}, "expected a fraction"),
-        ({"extra_macs": np.array([0, -1, 0])}, "extra_macs has a value below 0"),
-        ({"policy": {"x": float("nan")}}, "policy cannot be written as JSON"),
-        ({"dense_macs": 0}, "dense_macs must be an integer above 0"),
-        ({"grid": (2, 3)}, "not a multiple of region"),
-    ],
-)
-def test_record_refuses_what_does_not_fit(change: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        two_node_record(**change)
-
-
-def test_record_arrays_are_read_only_copies() -> None:
-    base = np.array([1000, 100, 200])
-    record = two_node_record(base_macs=base)
-    base[0] = 5
-    assert record.base_macs[0] == 1000
-    with pytest.raises(ValueError, match="read-only"):
-        record.base_macs[0] = 1
-
-
-@pytest.mark.parametrize("labels", [True, False])
-def test_record_file_round_trip(tmp_path: Path, labels: bool) -> None:
-    record = make_record(5) if labels else make_record(5, truth=None, quality={}, fps=None)
-    again = load_record(save_record(record, tmp_path / "run.h5"))
-    for name in ARRAY_FIELDS:
-        a, b = getattr(record, name), getattr(again, name)
-        assert (a is None and b is None) or (a.dtype == b.dtype and np.array_equal(a, b)), name
-    for name in scalar_fields():
-        assert getattr(record, name) == getattr(again, name), name
-    assert list(record.macs) == list(again.macs) and list(record.counts) == list(again.counts)
-    for name, values in record.macs.items():
-        assert np.array_equal(values, again.macs[name])
-    for name, counted in record.counts.items():
-        other = again.counts[name]
-        assert (counted.kind, counted.runs_on, counted.neurons) == (
-            other.kind, other.runs_on, other.neurons,
-        )  # fmt: skip
-        for field in COUNT_FIELDS:
-            assert np.array_equal(getattr(counted, field), getattr(other, field))
-    assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
-
-
-def _one_line_error(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        load_record(path)
-    message = str(caught.value)
-    assert "\n" not in message and str(path) in message
-    return message
-
-
-@pytest.mark.parametrize("keep", [0, 100, 3000, -200])
-def test_truncated_file(tmp_path: Path, keep: int) -> None:
-    path = save_record(make_record(3), tmp_path / "run.h5")
-    path.write_bytes(path.read_bytes()[:keep])
-    _one_line_error(path)
-
-
-def test_damaged_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
-    path = save_record(two_node_record(), tmp_path / "run.h5")
-    original = path.read_bytes()
-    rng = np.random.default_rng(0)
-    for _ in range(60):
-        data = bytearray(original)
-        for place in rng.integers(0, len(data), size=12):
-            data[place] = rng.integers(0, 256)
-        path.write_bytes(bytes(data))
-        try:
-            load_record(path)
-        except InputError as error:
-            assert "\n" not in str(error)
-
-
-def _edit(path: Path, name: str, data: object) -> None:
-    with h5py.File(path, "a") as file:
-        del file[name]
-        if data is not None:
-            file[name] = data
-
-
-def test_hostile_files(tmp_path: Path) -> None:
-    path = tmp_path / "run.h5"
-    assert "no such file" in _one_line_error(path)
-    save_record(two_node_record(), path)
-    _edit(path, "drive", np.zeros((3, 7), np.int64))
-    assert "'drive' is int64 (3, 7), expected int64 (3, 1)" in _one_line_error(path)
-    _edit(path, "drive", None)
-    assert "'drive' is missing" in _one_line_error(path)
-    _edit(path, "rgb", h5py.ExternalLink("/elsewhere.h5", "/rgb"))
-    assert "'rgb' is missing or not an array inside the file" in _one_line_error(path)
-    save_record(two_node_record(), path)
-    with h5py.File(path, "a") as file:
-        file.attrs["format"] = 99
-    assert "format" in _one_line_error(path)
-    with h5py.File(path, "a") as file:
-        file.attrs["kind"] = "something"
-    assert "not a run" in _one_line_error(path)
-
-
-def test_declared_size_is_checked_before_reading(tmp_path: Path) -> None:
-    path = save_record(two_node_record(), tmp_path / "run.h5")
-    with h5py.File(path, "a") as file:
-        frames = 60_000_000
-        for name in [n for n in file if n not in ("meta_json", "palette")]:
-            shape, dtype = file[name].shape, file[name].dtype
-            del file[name]
-            axis = len(shape) - 1 if name in ("macs", "counts") else 0
-            grown = tuple(frames if i == axis else side for i, side in enumerate(shape))
-            file.create_dataset(name, shape=grown, dtype=dtype, chunks=True)
-    assert path.stat().st_size < 1 << 20
-    assert "bytes, at most" in _one_line_error(path)

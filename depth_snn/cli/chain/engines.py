@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.cli.chain.loop import LOGITS, Collected, graph_inputs
-from depth_snn.cli.chain.setup import Setup, prepare
+from depth_snn.cli.chain.setup import Setup, load_policy, prepare
 from depth_snn.cli.chain.witness import (
     lava_witness,
     reference_witness,
@@ -34,7 +34,7 @@ def lava_deadline(steps: int) -> float:
 def run_other_engine(
     engine: str, setup: Setup, out: Collected, counts: Mapping[str, NodeCounts]
 ) -> Mapping[str, NodeCounts]:
-    """Run the whole clip's graph on the reference simulator or Lava; its logits become the prediction.
+    """Run the whole clip's graph on another engine; its logits become the prediction.
 
     Returns:
         Event counts: the reference simulator's own, or the given ones, since Lava counts nothing.
@@ -65,16 +65,15 @@ def run_witnesses(
         inputs = stack_inputs(out.inputs[:reference_frames])
         found["reference_vs_fast"] = reference_witness(setup.graph, inputs)
     if lava_frames:
-        frames = [rgb for rgb in out.rgb[:lava_frames]]
-        found["lava_vs_reference"] = small_lava_witness(setup, frames)
+        found["lava_vs_reference"] = small_lava_witness(setup, out.rgb[:lava_frames])
     return found
 
 
 def small_lava_witness(setup: Setup, frames: list[npt.NDArray[np.uint8]]) -> dict[str, Any]:
-    """The tiny network with its gates on the same frames, in Lava and in the reference simulator."""
+    """The tiny network with its gates on the same frames, in Lava and in the reference."""
     import cv2
 
-    tiny = prepare("tiny", setup.policy)
+    tiny = prepare("tiny", load_policy(None, "tiny"))
     size = (tiny.config.width, tiny.config.height)
     small = [cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames]
     inputs = stack_inputs(record_inputs(tiny, small))
@@ -87,7 +86,7 @@ def record_inputs(
 ) -> list[dict[str, npt.NDArray[np.int64]]]:
     """Inputs that the integer graph gets for these frames under the setup's policy."""
     decider = Decider(setup.config, setup.policy, setup.prices)
-    stream = PrunedStream(setup.model, scored=setup.policy.token_rate > 0)
+    stream = PrunedStream(setup.model, scored=setup.policy.cuts_tokens)
     state = new_state(setup.config)
     inputs = []
     for rgb in frames:

@@ -1,4 +1,4 @@
-"""Frames through the chain, one at a time: decide, compute in floats, compute in integers, time the yardsticks."""
+"""Frames through the chain, one at a time: decide, compute in floats and integers, take times."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Chain:
     def __init__(self, setup: Setup, *, keep_inputs: int, simulate: bool = True) -> None:
         self.setup, self.keep_inputs = setup, keep_inputs
         self.decider = Decider(setup.config, setup.policy, setup.prices)
-        self.stream = PrunedStream(setup.model, scored=setup.policy.token_rate > 0)
+        self.stream = PrunedStream(setup.model, scored=setup.policy.cuts_tokens)
         self.state = new_state(setup.config)
         self.fast = FastSimulator(setup.graph, (LOGITS, *GATE_PROBES)) if simulate else None
         self.out = Collected()

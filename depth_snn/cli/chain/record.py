@@ -67,9 +67,7 @@ def timing_of(out: Collected) -> dict[str, float]:
 
 def quality_of(out: Collected, events: list[dict[str, Any]]) -> dict[str, float]:
     """Agreement between the networks and, with labels, mIoU over the clip and in burst windows."""
-    pruned, dense, integer = (
-        np.stack(m) for m in (out.pruned_map, out.dense_map, out.integer_map)
-    )
+    pruned, dense, integer = (np.stack(m) for m in (out.pruned_map, out.dense_map, out.integer_map))
     quality = {
         "agreement_pruned_dense": float((pruned == dense).mean()),
         "agreement_integer_pruned": float((integer == pruned).mean()),

@@ -48,14 +48,22 @@ class Setup:
     dense_prices: Prices
 
 
-def default_policy() -> Path:
-    """Path of the policy that is used when none is given."""
-    return Path(str(resources.files("depth_snn"))) / "policies" / "default.toml"
+def default_policy(network: str) -> Path:
+    """Path of the policy a network runs with when none is given: its own, or the general one."""
+    folder = Path(str(resources.files("depth_snn"))) / "policies"
+    own = folder / f"{network}.toml"
+    return own if own.is_file() else folder / "default.toml"
 
 
-def load_policy(path: str | None, **changes: object) -> PolicyConfig:
-    """Policy from a file (the default one if None), with the given fields replaced unless None."""
-    policy = PolicyConfig.load(path or default_policy())
+def load_policy(path: str | None, network: str, **changes: object) -> PolicyConfig:
+    """Policy from a file, with the given fields replaced unless None.
+
+    Args:
+        path: Policy file, or None for the network's default.
+        network: Name of the network.
+        changes: Fields of the policy; ``gate_body`` replaces the gate's body.
+    """
+    policy = PolicyConfig.load(path or default_policy(network))
     wanted = {key: value for key, value in changes.items() if value is not None}
     body = wanted.pop("gate_body", None)
     if body is not None:
@@ -95,10 +103,11 @@ def prepare(network: str, policy: PolicyConfig, calibrate: str | None = None) ->
     """
     dense = find_network(network)
     model = dense
-    if policy.head_rate > 0:
-        model = cut_heads(dense, plan_heads(dense, policy.head_rate))
+    if any(policy.head_rate):
+        rates = policy.rates("head_rate", dense.config.layers)
+        model = cut_heads(dense, plan_heads(dense, rates))
     config = model.config
-    prices = prices_of(config, scored=policy.token_rate > 0)
+    prices = prices_of(config, scored=policy.cuts_tokens)
     graph = convert(model, policy.gate, prices, calibration_clip(config, calibrate))
     dense_prices = prices_of(dense.config, scored=False)
     return Setup(model, config, policy, prices, graph, dense, dense_prices)

@@ -12,10 +12,13 @@ from sims.record import RunRecord
 
 def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResult | None) -> None:
     """Print what was measured, the energy tiers, and the budget's verdict last."""
-    macs, extra, timing = verdict["macs"], verdict["extra_compute"], record.timing_ms
+    macs, extra = verdict["macs"], verdict["extra_compute"]
     states = [int((record.token_state[1:] == s).sum()) for s in range(4)]
-    share = [f"{100 * s / max(1, sum(states)):.1f} % {name}"
-             for s, name in zip(states, ("reused", "computed", "restored", "cut"), strict=True)]  # fmt: skip
+    names = ("reused", "computed", "restored", "cut")
+    share = [
+        f"{100 * count / max(1, sum(states)):.1f} % {name}"
+        for count, name in zip(states, names, strict=True)
+    ]
     print(f"{record.frames} frames of {record.source}, network {record.network}")
     print(f"tokens     {', '.join(share)} (after the first frame)")
     print(f"work       {100 * macs['ratio_mean']:.1f} % of the dense network's MACs")
@@ -24,20 +27,22 @@ def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResu
         f"{extra['mean_percent']:.2f} % on average, worst {extra['worst_percent']:.2f} % "
         f"(frame {extra['worst_frame']})"
     )
+    times = {name: f"{value:.1f} ms" for name, value in record.timing_ms.items()}
     print(
-        f"time       {timing['pruned_end_to_end']:.1f} ms a frame; dense {timing['dense_linear']:.1f} ms, "
-        f"dense with SDPA {timing['dense_sdpa']:.1f} ms (medians)"
+        f"time       {times['pruned_end_to_end']} a frame; dense {times['dense_linear']}, "
+        f"dense with SDPA {times['dense_sdpa']} (medians)"
     )
     for name in ("miou_dense", "miou_pruned", "miou_integer"):
         if name in record.quality:
             print(f"{name:10} {100 * record.quality[name]:.2f} %")
     if "miou_dense" not in record.quality:
-        print(f"agreement  pruned with dense {100 * record.quality['agreement_pruned_dense']:.2f} % of pixels")
+        agreement = 100 * record.quality["agreement_pruned_dense"]
+        print(f"agreement  pruned with dense {agreement:.2f} % of pixels")
     for tier, total in verdict["energy"]["tiers"].items():
         print(f"energy     {tier}: {total['text']} a frame (modelled)")
     for name, witness in record.witnesses.items():
-        print(f"witness    {name}: {witness['mismatches']} mismatches in {witness.get('values', witness['frames'])} "
-              f"{'values' if 'values' in witness else 'frames'}")  # fmt: skip
+        unit = "values" if "values" in witness else "frames"
+        print(f"witness    {name}: {witness['mismatches']} mismatches in {witness[unit]} {unit}")
     if result is not None:
         print(budget_text(result))
 

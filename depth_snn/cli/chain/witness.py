@@ -41,9 +41,7 @@ def reference_witness(graph: Graph, inputs: Inputs, probes: Values | None = None
     frames = len(next(iter(inputs.values())))
     reference = run_reference(graph, inputs)
     fast = simulate_fast(graph, inputs)
-    found = compare(
-        "reference against fast", dict(reference.values), dict(fast.values), frames
-    )
+    found = compare("reference against fast", dict(reference.values), dict(fast.values), frames)
     found["count_mismatches"] = count_differences(reference, fast)
     return found
 

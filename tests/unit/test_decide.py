@@ -1,0 +1,130 @@
+"""Decisions: everything at zero thresholds, an honest ledger, and what the pictures are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from depth_snn.config import NETWORKS, GateConfig, PolicyConfig
+from depth_snn.pruning.decide import COMPUTED, CUT, RESTORED, REUSED, Decider, Decision
+from depth_snn.pruning.prices import Prices, prices_of
+from depth_snn.pruning.stream import PrunedStream, new_state
+from tests.unit.small import scene_frames, tiny_network
+
+TINY = NETWORKS["tiny"]
+LIVELY = PolicyConfig(
+    tau_px=0.7, tau_stale=8.0, token_rate=(0.5,),
+    gate=GateConfig(dv=1024, vth=40, hold=2, cap_percent=60, refill_percent=60),
+)  # fmt: skip
+"""On the tiny scene some tokens of every state come up."""
+
+
+def play(policy: PolicyConfig, count: int = 12) -> tuple[list[Decision], Prices]:
+    """Decisions over a scene, with the strengths that the real network gives."""
+    prices = prices_of(TINY, scored=policy.cuts_tokens)
+    decider, model = Decider(TINY, policy, prices), tiny_network()
+    stream, state = PrunedStream(model, scored=policy.cuts_tokens), new_state(TINY)
+    decisions = []
+    for rgb in scene_frames("tiny", count):
+        decision = decider.decide(rgb, state.strength.copy() if state.started else None)
+        stream.step(decision.windows, decision.restored.open, state)
+        decisions.append(decision)
+    return decisions, prices
+
+
+@pytest.mark.parametrize("motion", ["patch", "dis"])
+def test_zero_thresholds_compute_everything_in_every_frame(motion: str) -> None:
+    policy = PolicyConfig(motion=motion, tau_px=0.0, tau_stale=0.0, token_rate=(0.0,))
+    for decision in play(policy, 6)[0]:
+        assert decision.sched.all() and decision.restored.open.all()
+        assert decision.restored.spent_macs == 0
+        assert (decision.token_state() == COMPUTED).all()
+
+
+@pytest.mark.parametrize("motion", ["patch", "dis"])
+def test_the_ledger_is_what_is_executed(motion: str) -> None:
+    decisions, prices = play(replace(LIVELY, motion=motion))
+    restored = partial = 0
+    for decision in decisions:
+        out = decision.restored
+        counts = out.open.sum(1)
+        executed = prices.executed(counts)
+        charged = out.base_macs + out.spent_macs
+        done = sum(executed.values()) + decision.motion_macs + decision.gate_macs
+        if (counts == TINY.tokens).any():
+            # A rebuilt attention state is cheaper than its price; never dearer.
+            assert done < charged
+        else:
+            assert done == charged
+            partial += 1
+        assert 100 * out.spent_macs <= LIVELY.gate.cap_percent * out.base_macs
+        restored += out.spent_macs > 0
+    assert partial > 3 and restored > 0, "the scene was too quiet to test anything"
+
+
+def test_first_frame_is_whole_and_a_still_stream_costs_nothing_more() -> None:
+    decider = Decider(TINY, LIVELY, prices_of(TINY, scored=True))
+    rgb = scene_frames("tiny", 1)[0]
+    first = decider.decide(rgb, None)
+    assert first.sched.all() and first.motion_macs == 0 and not first.drive.any()
+    strength = np.ones((TINY.layers, TINY.tokens), np.float32)
+    for _ in range(3):
+        still = decider.decide(rgb, strength)
+        assert not still.restored.open.any() and still.restored.spent_macs == 0
+        assert still.restored.base_macs == still.fixed_macs == still.motion_macs + still.gate_macs
+        assert (still.token_state() == REUSED).all()
+
+
+def test_slow_drift_is_computed_in_the_end() -> None:
+    """One grey level a frame stays below both thresholds from frame to frame."""
+    policy = replace(LIVELY, tau_stale=4.0, token_rate=(0.0,), recovery=False)
+    decider = Decider(TINY, policy, prices_of(TINY, scored=False))
+    grey = np.full((TINY.height, TINY.width, 3), 80, np.uint8)
+    strength = np.ones((TINY.layers, TINY.tokens), np.float32)
+    computed = [
+        bool(decider.decide(grey + np.uint8(f), strength).sched[0].all()) for f in range(13)
+    ]
+    assert [f for f, whole in enumerate(computed) if whole] == [0, 4, 8, 12]
+
+
+def test_without_recovery_nothing_is_restored() -> None:
+    decisions, _ = play(replace(LIVELY, recovery=False))
+    assert any(d.spikes.any() for d in decisions)
+    assert all(np.array_equal(d.sched, d.restored.open) for d in decisions)
+
+
+def states_by_hand(decision: Decision) -> npt.NDArray[np.uint8]:
+    states = []
+    for i in range(TINY.tokens):
+        sched, opened = decision.sched[:, i].tolist(), decision.restored.open[:, i].tolist()
+        if opened != sched:
+            states.append(RESTORED)
+        elif not opened[0]:
+            states.append(REUSED)
+        else:
+            states.append(COMPUTED if all(opened) else CUT)
+    return np.array(states, np.uint8)
+
+
+def test_token_states() -> None:
+    decisions, _ = play(LIVELY)
+    seen = set()
+    for decision in decisions:
+        assert np.array_equal(decision.token_state(), states_by_hand(decision))
+        seen |= set(decision.token_state().tolist())
+    assert seen == {REUSED, COMPUTED, RESTORED, CUT} == {0, 1, 2, 3}
+
+
+def test_restored_tokens_are_those_of_spiking_regions() -> None:
+    decisions, _ = play(LIVELY)
+    region_of, owed = TINY.region_of(), np.zeros(TINY.regions, int)
+    for decision in decisions:
+        owed[decision.spikes] = LIVELY.gate.hold
+        assert not decision.restored.admitted[owed == 0].any()
+        extra = decision.restored.open & ~decision.sched
+        assert decision.restored.admitted[region_of[extra.any(0)]].all()
+        assert decision.restored.open[:, decision.restored.admitted[region_of]].all()
+        owed -= decision.restored.admitted

@@ -1,0 +1,71 @@
+"""Prices of work: against torch's own count of operations, and against a count by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from depth_snn.config import NETWORKS, NetworkConfig
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.pruning.prices import CATEGORIES, prices_of
+from tests.unit.small import UNEVEN
+
+CASES = [
+    NETWORKS["tiny"],
+    NETWORKS["street"],
+    UNEVEN,
+    replace(NETWORKS["street"], name="cut", heads=(4, 3, 1, 2)),
+]
+
+
+@pytest.mark.parametrize("config", CASES, ids=lambda c: c.name)
+def test_dense_macs_are_what_torch_counts(config: NetworkConfig) -> None:
+    model = DepthViTLoihi(config).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, config.tokens, config.inputs))
+    prices = prices_of(config, scored=False)
+    norms = sum(2 * config.dim + heads * config.head_dim for heads in config.heads) + config.dim
+    assert prices.dense["norm"] == norms * config.tokens
+    assert 2 * (prices.dense_macs() - prices.dense["norm"]) == counter.get_total_flops()
+
+
+def test_stage_prices_by_hand() -> None:
+    # 8x8 pixels of 3 colours, 12 channels, 3 then 2 heads of 4, MLP 20, 2x2 cells, 5 classes
+    prices = prices_of(UNEVEN, scored=True)
+    embed = 192 * 12
+    first = {"norm": 12 + 12 + 12, "qkv": 3 * 12 * 12, "attention": 3 * 3 * 16,
+             "projection": 12 * 12, "mlp": 2 * 12 * 20}  # fmt: skip
+    second = {"norm": 12 + 8 + 12 + 12, "qkv": 3 * 12 * 8, "attention": 3 * 2 * 16,
+              "projection": 8 * 12, "mlp": 2 * 12 * 20, "head": 12 * 20}  # fmt: skip
+    # scores are taken where a block begins: behind the embedding and the first block, not the last
+    expected = [embed + 12, sum(first.values()) + 12, sum(second.values())]
+    assert prices.per_stage().tolist() == expected
+    for category, macs in second.items():
+        assert prices.stages[2][category] == macs
+    assert prices_of(UNEVEN, scored=False).per_stage().tolist() == [
+        embed, sum(first.values()), sum(second.values()),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_executing_everything_costs_the_dense_network_and_its_scores(scored: bool) -> None:
+    prices = prices_of(UNEVEN, scored=scored)
+    done = prices.executed(np.full(UNEVEN.stages, UNEVEN.tokens))
+    scores = UNEVEN.layers * UNEVEN.dim * UNEVEN.tokens if scored else 0
+    assert done["score"] == scores
+    assert sum(done.values()) == prices.dense_macs() + scores
+    assert set(done) == set(CATEGORIES)
+
+
+def test_executing_some_costs_their_prices() -> None:
+    prices = prices_of(UNEVEN, scored=True)
+    for computed in ([0, 0, 0], [5, 4, 3], [31, 31, 0]):
+        done = prices.executed(np.array(computed))
+        assert sum(done.values()) == int((prices.per_stage() * computed).sum())
+    # with all but one token, old terms are taken out and new ones put in: dearer than a rebuild
+    nearly, full = (prices.executed(np.array([0, n, 0]))["attention"] for n in (31, 32))
+    assert nearly == 31 * 3 * 48 and full == 32 * 2 * 48

@@ -1,0 +1,154 @@
+"""The run record and its file: shapes, ranges, round trips, damage and hostile sizes."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from depth_snn.errors import ConfigError, InputError
+from sims.counts import COUNT_FIELDS, total_per_frame
+from sims.record import ARRAY_FIELDS, scalar_fields
+from sims.record_file import load_record, save_record
+
+FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
+make_record, two_node_record, node = (
+    FACTORY["make_record"],
+    FACTORY["two_node_record"],
+    FACTORY["node"],
+)
+
+
+def test_totals_and_count_checks() -> None:
+    record = two_node_record()
+    assert total_per_frame(record.counts, "synaptic_operations", 3).tolist() == [108, 12, 24]
+    with pytest.raises(ConfigError, match="below 0"):
+        node("x", 3, spikes=-1)
+    with pytest.raises(ConfigError, match="runs_on is 'moon'"):
+        node("x", 3, runs_on="moon")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"motion_px": np.zeros((3, 5), np.float32)},
+            "motion_px has shape .3, 5., expected .3, 4.",
+        ),
+        ({"drive": np.zeros((3, 1))}, "drive is float64, expected int64"),
+        ({"token_state": np.full((3, 4), 4, np.uint8)}, "token_state 4 is above 3"),
+        ({"prediction": np.full((3, 4, 4), 2, np.uint8)}, "class 2, there are 2 names"),
+        ({"quality": {"miou_dense": 71.0}}, "expected a fraction"),
+        ({"extra_macs": np.array([0, -1, 0])}, "extra_macs has a value below 0"),
+        ({"policy": {"x": float("nan")}}, "policy cannot be written as JSON"),
+        ({"dense_macs": 0}, "dense_macs must be an integer above 0"),
+        ({"grid": (2, 3)}, "not a multiple of region"),
+    ],
+)
+def test_record_refuses_what_does_not_fit(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        two_node_record(**change)
+
+
+def test_record_arrays_are_read_only_copies() -> None:
+    base = np.array([1000, 100, 200])
+    record = two_node_record(base_macs=base)
+    base[0] = 5
+    assert record.base_macs[0] == 1000
+    with pytest.raises(ValueError, match="read-only"):
+        record.base_macs[0] = 1
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_record_file_round_trip(tmp_path: Path, labels: bool) -> None:
+    record = make_record(5) if labels else make_record(5, truth=None, quality={}, fps=None)
+    again = load_record(save_record(record, tmp_path / "run.h5"))
+    for name in ARRAY_FIELDS:
+        a, b = getattr(record, name), getattr(again, name)
+        assert (a is None and b is None) or (a.dtype == b.dtype and np.array_equal(a, b)), name
+    for name in scalar_fields():
+        assert getattr(record, name) == getattr(again, name), name
+    assert list(record.macs) == list(again.macs) and list(record.counts) == list(again.counts)
+    for name, values in record.macs.items():
+        assert np.array_equal(values, again.macs[name])
+    for name, counted in record.counts.items():
+        other = again.counts[name]
+        assert (counted.kind, counted.runs_on, counted.neurons) == (
+            other.kind, other.runs_on, other.neurons,
+        )  # fmt: skip
+        for field in COUNT_FIELDS:
+            assert np.array_equal(getattr(counted, field), getattr(other, field))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
+
+
+def _one_line_error(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        load_record(path)
+    message = str(caught.value)
+    assert "\n" not in message and str(path) in message
+    return message
+
+
+@pytest.mark.parametrize("keep", [0, 100, 3000, -200])
+def test_truncated_file(tmp_path: Path, keep: int) -> None:
+    path = save_record(make_record(3), tmp_path / "run.h5")
+    path.write_bytes(path.read_bytes()[:keep])
+    _one_line_error(path)
+
+
+def test_damaged_bytes_never_escape_as_another_error(tmp_path: Path) -> None:
+    path = save_record(two_node_record(), tmp_path / "run.h5")
+    original = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        data = bytearray(original)
+        for place in rng.integers(0, len(data), size=12):
+            data[place] = rng.integers(0, 256)
+        path.write_bytes(bytes(data))
+        try:
+            load_record(path)
+        except InputError as error:
+            assert "\n" not in str(error)
+
+
+def _edit(path: Path, name: str, data: object) -> None:
+    with h5py.File(path, "a") as file:
+        del file[name]
+        if data is not None:
+            file[name] = data
+
+
+def test_hostile_files(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    assert "no such file" in _one_line_error(path)
+    save_record(two_node_record(), path)
+    _edit(path, "drive", np.zeros((3, 7), np.int64))
+    assert "'drive' is int64 (3, 7), expected int64 (3, 1)" in _one_line_error(path)
+    _edit(path, "drive", None)
+    assert "'drive' is missing" in _one_line_error(path)
+    _edit(path, "rgb", h5py.ExternalLink("/elsewhere.h5", "/rgb"))
+    assert "'rgb' is missing or not an array inside the file" in _one_line_error(path)
+    save_record(two_node_record(), path)
+    with h5py.File(path, "a") as file:
+        file.attrs["format"] = 99
+    assert "format" in _one_line_error(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["kind"] = "something"
+    assert "not a run" in _one_line_error(path)
+
+
+def test_declared_size_is_checked_before_reading(tmp_path: Path) -> None:
+    path = save_record(two_node_record(), tmp_path / "run.h5")
+    with h5py.File(path, "a") as file:
+        frames = 60_000_000
+        for name in [n for n in file if n not in ("meta_json", "palette")]:
+            shape, dtype = file[name].shape, file[name].dtype
+            del file[name]
+            axis = len(shape) - 1 if name in ("macs", "counts") else 0
+            grown = tuple(frames if i == axis else side for i, side in enumerate(shape))
+            file.create_dataset(name, shape=grown, dtype=dtype, chunks=True)
+    assert path.stat().st_size < 1 << 20
+    assert "bytes, at most" in _one_line_error(path)
