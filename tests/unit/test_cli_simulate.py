@@ -75,10 +75,10 @@ def test_simulate_refuses(finished: Path, fast: Path, tmp_path: Path) -> None:
     graph, inputs, text = finished / "graph.h5", finished / "inputs.h5", tmp_path / "text.h5"
     text.write_text("neither", encoding="utf-8")
     refused(depth_snn("simulate", tmp_path / "no.h5", inputs), "no such graph file")
-    refused(depth_snn("simulate", text, inputs), "not a readable graph file")
+    refused(depth_snn("simulate", text, inputs), "text.h5: not a", "graph file")
     refused(depth_snn("simulate", inputs, inputs), "not a depth-snn-graph file")
     refused(depth_snn("simulate", graph, graph), "not a depth-snn-inputs file")
-    refused(depth_snn("simulate", graph, text), "not a readable inputs file")
+    refused(depth_snn("simulate", graph, text), "text.h5: not a", "inputs file")
     refused(depth_snn("simulate", graph, fast), "input")
     refused(depth_snn(*simulate(finished, "--compare", inputs)), "no port in common")
     refused(depth_snn(*simulate(finished, "--compare", tmp_path / "no.h5")), "no such file")
