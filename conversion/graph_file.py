@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -17,10 +16,10 @@ import numpy.typing as npt
 from conversion.graph import Edge, Graph
 from conversion.nodes import QUANTISED_NODES, Node
 from depth_snn.errors import GraphError
+from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 
 FORMAT = "depth-snn-graph"
 FORMAT_VERSION = 1
-SEAL_BYTES = 512
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in all arrays of a file, and in any value that a node shows."""
@@ -41,33 +40,18 @@ def save_graph(graph: Graph, path: Path | str) -> None:
     try:
         with h5py.File(temporary, "w", userblock_size=SEAL_BYTES) as file:
             _write(graph, file)
-        with temporary.open("r+b") as plain:
-            plain.write(seal_of(temporary))
+        write_seal(temporary, FORMAT)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def seal_of(path: Path) -> bytes:
-    """The block in front of the HDF5 data: the format's name and the data's SHA-256.
-
-    The HDF5 library can crash on damaged files, so damage must be found before it sees them.
-    """
-    sha = hashlib.sha256()
-    with path.open("rb") as file:
-        file.seek(SEAL_BYTES)
-        while block := file.read(2**20):
-            sha.update(block)
-    return f"{FORMAT}\nsha256 {sha.hexdigest()}\n".encode().ljust(SEAL_BYTES, b"\0")
-
-
 def _check_seal(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(SEAL_BYTES)
-    if not head.startswith(f"{FORMAT}\n".encode()):
-        raise GraphError(f"not a {FORMAT} file; make one with `depth-snn convert`")
-    if head != seal_of(path):
-        raise GraphError("not a readable graph file (damaged: its checksum does not match)")
+    fault = seal_fault(path, FORMAT)
+    if fault and fault.startswith("not a"):
+        raise GraphError(f"{fault}; make one with `depth-snn convert`")
+    if fault:
+        raise GraphError(f"not a readable graph file ({fault})")
 
 
 def _fixed(text: str) -> np.bytes_:

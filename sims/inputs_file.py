@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.errors import InputError
+from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 
 FORMAT = "depth-snn-inputs"
 FORMAT_VERSION = 1
@@ -26,10 +27,11 @@ def save_arrays(arrays: Arrays, path: Path | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", userblock_size=SEAL_BYTES) as file:
             file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
             for name, array in arrays.items():
                 file.create_dataset(name, data=array, compression="gzip", shuffle=True)
+        write_seal(temporary, FORMAT)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -48,6 +50,9 @@ def load_arrays(path: Path | str) -> dict[str, npt.NDArray[np.int64]]:
             f"{path}: no such file; `depth-snn run` writes inputs.h5 beside its report"
         )
     try:
+        fault = seal_fault(path, FORMAT)
+        if fault:
+            raise InputError(f"{path}: not a readable inputs file ({fault})")
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT or int(file.attrs["format_version"]) != 1:
                 raise InputError(f"{path}: not a {FORMAT} file of version {FORMAT_VERSION}")

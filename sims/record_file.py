@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from depth_snn.errors import ConfigError, InputError
+from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 from sims.counts import COUNT_FIELDS, NodeCounts
 from sims.record import ARRAY_FIELDS, OPTIONAL_ARRAYS, RunRecord, scalar_fields
 
@@ -47,7 +48,7 @@ def save_record(record: RunRecord, path: Path | str) -> Path:
         )
     temporary = target.with_name(f".{target.name}.tmp")
     try:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", userblock_size=SEAL_BYTES) as file:
             file.attrs["kind"] = FILE_KIND
             file.attrs["format"] = FORMAT_VERSION
             meta = json.dumps(_meta_of(record), allow_nan=False).encode()
@@ -56,6 +57,7 @@ def save_record(record: RunRecord, path: Path | str) -> Path:
                 options = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
                 chosen = options if name in COMPRESSED and array.size else {}
                 file.create_dataset(name, data=array, **chosen)
+        write_seal(temporary, FILE_KIND)
         temporary.replace(target)
     except OSError as error:
         with suppress(OSError):
@@ -83,6 +85,11 @@ def load_record(path: Path | str) -> RunRecord:
     if not source.is_file():
         raise InputError(f"{source}: no such file; expected a run written by depth-snn run")
     try:
+        fault = seal_fault(source, FILE_KIND)
+        if fault:
+            raise InputError(
+                f"{source}: not a readable run file ({fault}); run depth-snn run again"
+            )
         with h5py.File(source, "r") as file:
             _check_header(source, file)
             meta = _read_meta(source, file)

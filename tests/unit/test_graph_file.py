@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from conversion.graph import Graph
-from conversion.graph_file import load_graph, save_graph, seal_of
+from conversion.graph_file import FORMAT, load_graph, save_graph
 from conversion.nodes import QUANTISED_NODES
 from depth_snn.errors import DepthError, GraphError
+from depth_snn.sealed import seal_of
 from sims.fast import simulate
 from sims.reference import simulate as simulate_reference
 from tests.conformance.building import Inputs
@@ -150,7 +151,7 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
 def reseal(path: Path) -> None:
     """Give an edited file a valid checksum, so that what lies behind it is tested."""
     data = path.read_bytes()
-    path.write_bytes(seal_of(path) + data[512:])
+    path.write_bytes(seal_of(path, FORMAT) + data[512:])
 
 
 def set_fields(file: h5py.File, kind: str, **changes: object) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from depth_snn.errors import ConfigError, InputError
+from depth_snn.sealed import write_seal
 from sims.counts import COUNT_FIELDS, total_per_frame
 from sims.record import ARRAY_FIELDS, scalar_fields
-from sims.record_file import load_record, save_record
+from sims.record_file import FILE_KIND, load_record, save_record
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
 make_record, two_node_record, node = (
@@ -119,6 +120,15 @@ def _edit(path: Path, name: str, data: object) -> None:
         del file[name]
         if data is not None:
             file[name] = data
+    write_seal(path, FILE_KIND)
+
+
+def test_a_damaged_byte_is_found_before_the_file_is_opened(tmp_path: Path) -> None:
+    path = save_record(two_node_record(), tmp_path / "run.h5")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert "checksum" in _one_line_error(path)
 
 
 def test_hostile_files(tmp_path: Path) -> None:
@@ -134,9 +144,11 @@ def test_hostile_files(tmp_path: Path) -> None:
     save_record(two_node_record(), path)
     with h5py.File(path, "a") as file:
         file.attrs["format"] = 99
+    write_seal(path, FILE_KIND)
     assert "format" in _one_line_error(path)
     with h5py.File(path, "a") as file:
         file.attrs["kind"] = "something"
+    write_seal(path, FILE_KIND)
     assert "not a run" in _one_line_error(path)
 
 
@@ -150,5 +162,6 @@ def test_declared_size_is_checked_before_reading(tmp_path: Path) -> None:
             axis = len(shape) - 1 if name in ("macs", "counts") else 0
             grown = tuple(frames if i == axis else side for i, side in enumerate(shape))
             file.create_dataset(name, shape=grown, dtype=dtype, chunks=True)
+    write_seal(path, FILE_KIND)
     assert path.stat().st_size < 1 << 20
     assert "bytes, at most" in _one_line_error(path)
