@@ -24,6 +24,10 @@ from tests.conformance.building import Inputs
 from tests.conformance.networks import block_case
 
 COMMAND = "python benchmarks/measure_simulators.py"
+NAMES = (
+    "fast_simulator_frame_ms", "fast_simulator_closed_frame_ms",
+    "fast_simulator_speedup_vs_reference", "fast_simulator_mismatches",
+)  # fmt: skip
 PROBE = "head.out.out"
 OPEN_SHARE = 0.15
 

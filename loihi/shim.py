@@ -18,7 +18,7 @@ from depth_snn.errors import MissingDependency
 LAVA_PYTHON = (3, 10)
 """The only Python that lava-nc 0.10.0, the last release, works on with its dependencies."""
 
-INSTALL = "install the extra with `pip install 'depth-snn[lava]'` under Python 3.10"
+INSTALL = "install it in a clone with `pip install '.[lava]'` under Python 3.10"
 
 _HOMES = {
     "AbstractProcess": "lava.magma.core.process.process",

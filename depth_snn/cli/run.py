@@ -16,7 +16,7 @@ from depth_snn.cli.common import (
     policy_changes,
     positive,
 )
-from depth_snn.errors import ExitCode, InputError
+from depth_snn.errors import ConfigError, ExitCode, InputError
 
 if TYPE_CHECKING:
     from depth_snn.cli.chain.loop import Collected
@@ -66,11 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chain; returns the exit code."""
-    from depth_snn.cli.chain.loop import Chain, run_chain
+    from depth_snn.cli.chain.loop import MAX_FRAMES, Chain, run_chain
     from depth_snn.cli.chain.setup import load_policy, prepare
     from depth_snn.data.frames import open_frames
     from sims.budget_file import load_budget
 
+    if args.frames is not None and args.frames > MAX_FRAMES:
+        raise ConfigError(f"--frames {args.frames}: one run holds at most {MAX_FRAMES}")
     check_folder_target("--out", args.out)
     check_file_target("--json", args.json)
     budget = load_budget(args.budget) if args.budget is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ EXAMPLE = """examples:
   depth-snn simulate out/demo/graph.h5 out/demo/inputs.h5 --engine reference --compare fast.h5
 
 `depth-snn run` writes graph.h5 and inputs.h5. Exit status: 1 when --compare finds a difference."""
+
+MAX_VALUE_BYTES = 8 * 2**30
+"""Memory that the values of all nodes may take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     verify(graph)
     inputs = load_arrays(args.inputs)
     other = load_arrays(args.compare) if args.compare else None
+    _check_memory(graph, inputs)
     result = _simulate(args, graph, inputs)
     # In the graph's order, so that two engines print the same.
     _print_counts({n.name: result.counts[n.name] for n in graph.nodes if n.name in result.counts})
@@ -63,6 +68,19 @@ def run(args: argparse.Namespace) -> int:
         save_arrays(values, args.out)
         print(f"wrote {args.out}")
     return _compare(values, other) if other is not None else ExitCode.OK
+
+
+def _check_memory(graph: Any, inputs: Any) -> None:
+    """Refuse a run whose values would not fit, before anything is computed."""
+    from depth_snn.errors import EngineError
+
+    steps = len(next(iter(inputs.values()), ())) + max(graph.lags.values())
+    shown = sum(math.prod(n.output_shape(p)) for n in graph.nodes for p in n.outputs)
+    if 8 * steps * shown > MAX_VALUE_BYTES:
+        raise EngineError(
+            f"every node's values over {steps} steps take {8 * steps * shown / 2**30:.1f} GiB, "
+            f"more than the limit of {MAX_VALUE_BYTES / 2**30:.0f}; give fewer frames"
+        )
 
 
 def _print_counts(counts: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import runpy
 import subprocess
@@ -16,7 +15,6 @@ from depth_snn.figures import load_figures, load_meanings
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "benchmarks").glob("measure_*.py"))
 MEANINGS = load_meanings(ROOT / "docs" / "figures.md")
-PREFIXES = ("chain_", "fast_simulator_", "dense_equals_", "silicon_", "lava_block_", "make_test_")
 
 
 def measure(name: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -25,10 +23,10 @@ def measure(name: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def names_in(script: Path) -> set[str]:
-    """Names of figures that stand in a script as texts."""
-    tree = ast.parse(script.read_text(encoding="utf-8"))
-    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
-    return {t for t in texts if isinstance(t, str) and t.startswith(PREFIXES) and " " not in t}
+    """Names of the figures a script writes, as it declares them."""
+    names = runpy.run_path(str(script), run_name="looked_at")["NAMES"]
+    assert all(isinstance(name, str) for name in names)
+    return set(names)
 
 
 def test_every_name_with_a_meaning_is_measured_by_one_script() -> None:

@@ -255,7 +255,7 @@ def test_importing_the_package_imports_neither_lava_nor_torch() -> None:
 def test_without_lava_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loihi.shim.find_spec", lambda name: None)
     ok, why = lava_available()
-    assert not ok and "Python 3.10" in why and "depth-snn[lava]" in why and "\n" not in why
+    assert not ok and "Python 3.10" in why and "'.[lava]'" in why and "\n" not in why
     graph, inputs = _skip_graph(0)
     with pytest.raises(MissingDependency, match=r"Python 3\.10"):
         simulate_on_lava(graph, inputs)

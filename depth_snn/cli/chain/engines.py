@@ -41,11 +41,11 @@ def run_other_engine(
     """
     inputs = stack_inputs(out.inputs)
     if engine == "reference":
-        result = run_reference(setup.graph, inputs)
+        result = run_reference(setup.graph, inputs, (LOGITS,))
         counts = result.counts
     else:
         steps = len(out.inputs) + max(setup.graph.lags.values())
-        result, _ = run_lava(setup.graph, inputs, lava_deadline(steps), stock=False)
+        result, _ = run_lava(setup.graph, inputs, lava_deadline(steps), False, (LOGITS,))
     out.integer_map = [class_map(logits, setup.config) for logits in result.values[LOGITS]]
     return counts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from conversion.gates import DRIVE, FIXED, SCHED
 from depth_snn.cli.chain.setup import Setup
 from depth_snn.cli.progress import Progress
 from depth_snn.data.frames import Frame
+from depth_snn.errors import InputError
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.decide import Decider, Decision
 from depth_snn.pruning.stream import PrunedStream, new_state
@@ -25,6 +26,10 @@ GATE_PROBES = ("gate.lif.out", "gate.lif.membrane", "gate.restore.out", "gate.re
                "gate.restore.ledger")  # fmt: skip
 PATCH = "patch"
 Image = npt.NDArray[np.uint8]
+NO_PIXELS: Image = np.zeros((0, 0), np.uint8)
+"""What a remembered decision keeps of its frame's windows: they are large and were used."""
+MAX_FRAMES = 6000
+"""Frames of one run: about a quarter of a megabyte each is held for the report."""
 Inputs = dict[str, npt.NDArray[np.int64]]
 
 
@@ -123,7 +128,7 @@ class Chain:
         out = self.out
         out.rgb.append(frame.rgb)
         out.truth.append(frame.label)
-        out.decisions.append(decision)
+        out.decisions.append(replace(decision, windows=NO_PIXELS))
         macs = self.setup.prices.executed(decision.restored.open.sum(1))
         macs["motion"] += decision.motion_macs
         macs["gate"] += decision.gate_macs
@@ -148,9 +153,17 @@ class Chain:
 
 
 def run_chain(chain: Chain, frames: Iterable[Frame], total: int | None) -> Collected:
-    """Feed all frames, with progress."""
+    """Feed all frames, with progress.
+
+    Raises:
+        InputError: if there are more than :data:`MAX_FRAMES`.
+    """
     progress = Progress("frames", total)
     for index, frame in enumerate(frames):
+        if index == MAX_FRAMES:
+            raise InputError(
+                f"more than {MAX_FRAMES} frames, which one run does not hold; use --frames"
+            )
         chain.step(frame)
         spikes = int(chain.out.decisions[-1].spikes.sum())
         share = chain.out.decisions[-1].restored.open.mean()

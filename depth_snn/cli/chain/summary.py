@@ -22,11 +22,7 @@ def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResu
     print(f"{record.frames} frames of {record.source}, network {record.network}")
     print(f"tokens     {', '.join(share)} (after the first frame)")
     print(f"work       {100 * macs['ratio_mean']:.1f} % of the dense network's MACs")
-    print(
-        f"recovery   {extra['spikes']} gate spikes; extra compute "
-        f"{extra['mean_percent']:.2f} % on average, worst {extra['worst_percent']:.2f} % "
-        f"(frame {extra['worst_frame']})"
-    )
+    print(_recovery_line(record, extra))
     times = {name: f"{value:.1f} ms" for name, value in record.timing_ms.items()}
     print(
         f"time       {times['pruned_end_to_end']} a frame; dense {times['dense_linear']}, "
@@ -39,12 +35,26 @@ def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResu
         agreement = 100 * record.quality["agreement_pruned_dense"]
         print(f"agreement  pruned with dense {agreement:.2f} % of pixels")
     for tier, total in verdict["energy"]["tiers"].items():
-        print(f"energy     {tier}: {total['text']} a frame (modelled)")
+        amount = str(total["text"]).split(" (unknown", 1)[0]
+        unknown = f"; without a full price: {len(total['unknown'])}" if total["unknown"] else ""
+        print(f"energy     {tier}: {amount} a frame (modelled{unknown}, see the report)")
+    for line in verdict["energy"]["comparisons"]:
+        print(f"           {line['text']}")
     for name, witness in record.witnesses.items():
         unit = "values" if "values" in witness else "frames"
         print(f"witness    {name}: {witness['mismatches']} mismatches in {witness[unit]} {unit}")
     if result is not None:
         print(budget_text(result))
+
+
+def _recovery_line(record: RunRecord, extra: dict[str, Any]) -> str:
+    if not record.policy.get("recovery", True):
+        return "recovery   off"
+    return (
+        f"recovery   {extra['spikes']} gate spikes; extra compute "
+        f"{extra['mean_percent']:.2f} % on average, worst {extra['worst_percent']:.2f} % "
+        f"(frame {extra['worst_frame']})"
+    )
 
 
 def run_figures(record: RunRecord, verdict: dict[str, Any], command: str) -> dict[str, Figure]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -59,22 +60,30 @@ def count_differences(left: SimResult, right: SimResult) -> int:
     )
 
 
-def run_reference(graph: Graph, inputs: Inputs) -> SimResult:
-    """The reference simulator with progress by step."""
+def run_reference(graph: Graph, inputs: Inputs, probes: Collection[str] | None = None) -> SimResult:
+    """The reference simulator with progress by step; ``probes`` limits what is kept."""
     frames = len(next(iter(inputs.values())))
     steps = frames + max(graph.lags.values())
     progress = Progress("reference simulator, steps", steps)
-    result = simulate_reference(graph, inputs, on_step=lambda step: progress.update(step + 1))
+    result = simulate_reference(
+        graph, inputs, probes=probes, on_step=lambda step: progress.update(step + 1)
+    )
     progress.finish()
     return result.result
 
 
-def run_lava(graph: Graph, inputs: Inputs, deadline_s: float, stock: bool) -> tuple[SimResult, Any]:
+def run_lava(
+    graph: Graph,
+    inputs: Inputs,
+    deadline_s: float,
+    stock: bool,
+    probes: Collection[str] | None = None,
+) -> tuple[SimResult, Any]:
     """Lava's fixed-point simulation, aligned by frame, without event counts; and its raw result."""
     from loihi import simulate_on_lava
 
     frames = len(next(iter(inputs.values())))
-    raw = simulate_on_lava(graph, inputs, deadline_s=deadline_s, stock=stock)
+    raw = simulate_on_lava(graph, inputs, deadline_s=deadline_s, stock=stock, probes=probes)
     values = {
         key: np.ascontiguousarray(array[lag : lag + frames])
         for key, array in raw.by_step.items()
