@@ -34,8 +34,9 @@ def gate_nodes(
         ),
         RestoreGate(
             name=RESTORE, region_of=config.region_of(), price=prices.per_stage(),
-            regions=config.regions, hold=gate.hold, cap_percent=gate.cap_percent,
-            refill_percent=gate.refill_percent, capacity=prices.dense_macs(),
+            own_price=prices.own_per_stage(), regions=config.regions, hold=gate.hold,
+            cap_percent=gate.cap_percent, refill_percent=gate.refill_percent,
+            capacity=prices.dense_macs(),
         ),
     ]  # fmt: skip
     edges = [

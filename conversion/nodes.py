@@ -234,13 +234,16 @@ class RestoreGate(Node):
     cap_percent: int
     refill_percent: int
     capacity: int
+    own_price: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     kind: ClassVar[str] = "RestoreGate"
     inputs: ClassVar[tuple[str, ...]] = ("spikes", "membrane", "sched", "fixed")
     outputs: ClassVar[tuple[str, ...]] = ("out", "admitted", "ledger")
     runs_on: ClassVar[Place] = "embedded"
 
     def __post_init__(self) -> None:
-        for key in ("region_of", "price"):
+        if not np.size(self.own_price):
+            object.__setattr__(self, "own_price", self.price)
+        for key in ("region_of", "price", "own_price"):
             value = frozen_int(getattr(self, key), f"node {self.name!r}: {key}")
             object.__setattr__(self, key, value)
         self._require(self.region_of.ndim == 1, "region_of must be one number per token")
@@ -248,6 +251,10 @@ class RestoreGate(Node):
         inside = first >= 0 and last < self.regions
         self._require(inside, f"region_of must lie in 0..{self.regions - 1}")
         self._require(self.price.ndim == 1 and int(self.price.min()) >= 0, "prices must be >= 0")
+        bounded = self.own_price.shape == self.price.shape and bool(
+            ((self.own_price >= 0) & (self.own_price <= self.price)).all()
+        )
+        self._require(bounded, "own_price must lie between 0 and price in every stage")
         self._require(self.hold >= 1, f"hold {self.hold} must be at least one frame")
         self._require(self.cap_percent >= 0 and self.refill_percent >= 0, "percents must be >= 0")
         self._require(self.capacity >= 0, "capacity must be >= 0")

@@ -32,9 +32,12 @@ class NodeCounts:
         neurons: Number of neurons (state-holding outputs) of the node.
         spikes: Binary spikes sent, int64 (T,).
         messages: Graded messages sent, int64 (T,).
-        synaptic_operations: Weights applied to an arriving event, int64 (T,).
-        updates_active: Neuron updates of neurons that had input, int64 (T,).
-        updates_idle: Neuron updates of neurons without input, int64 (T,).
+        synaptic_operations: Weights applied to an arriving event, int64 (T,); of a
+            LinearAttention its products of two states.
+        updates_active: Neuron updates that count as active, int64 (T,): of an encoder those of
+            its open tokens, with input or without; of a LIF those with input or a potential.
+        updates_idle: All other neuron updates, int64 (T,): of an encoder those of its closed
+            tokens. docs/fixed_point.md section 10 is the definition.
         macs_off_core: Multiply-accumulates done outside a neurocore, int64 (T,).
 
     Raises:

@@ -21,6 +21,8 @@ from sims.record import RunRecord
 
 DEFAULT_TABLE = "loihi1"
 DEFAULT_BASELINE_TABLE = "horowitz45"
+PRODUCT_KINDS = ("LinearAttention",)
+"""Nodes whose synaptic operations multiply two states, which a synapse with a weight cannot."""
 
 
 def estimate_energy(
@@ -74,12 +76,11 @@ def _node_contributions(node: NodeCounts, table: CostTable) -> list[Contribution
     counted: list[tuple[str, str, NDArray[np.int64]]] = []
     if node.runs_on == "neurocore":
         counted += [
-            ("synaptic_operation", "operations", node.synaptic_operations),
+            *_synaptic_work(node),
             ("neuron_update_active", "operations", node.updates_active),
             ("neuron_update_idle", "operations", node.updates_idle),
             ("spike_delivery", "operations", node.spikes),
             ("graded_message_delivery", "operations", node.messages),
-            ("synaptic_memory_access", "memory", node.synaptic_operations),
             ("neuron_state_access", "memory", updates),
         ]
     else:
@@ -93,6 +94,15 @@ def _node_contributions(node: NodeCounts, table: CostTable) -> list[Contribution
         # Hops depend on the placement on cores, which is not part of a run.
         found.append(Contribution("hop", node.node, "memory", None, None))
     return found
+
+
+def _synaptic_work(node: NodeCounts) -> list[tuple[str, str, NDArray[np.int64]]]:
+    """Event, tier and count of a node's synaptic operations."""
+    work = node.synaptic_operations
+    if node.kind in PRODUCT_KINDS:
+        # Each product changes or reads one entry of the running sums; there is no stored weight.
+        return [("product_operation", "operations", work), ("neuron_state_access", "memory", work)]
+    return [("synaptic_operation", "operations", work), ("synaptic_memory_access", "memory", work)]
 
 
 def _priced(

@@ -17,6 +17,7 @@ TIER_TITLES = {
 }
 EVENT_LABELS = {
     "synaptic_operation": "synaptic operations",
+    "product_operation": "products of two states",
     "neuron_update_active": "active neuron updates",
     "neuron_update_idle": "idle neuron updates",
     "spike_delivery": "spike delivery",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from depth_snn.errors import InputError
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
+from sims.stored_array import stored_array
 
 FORMAT = "depth-snn-inputs"
 FORMAT_VERSION = 1
@@ -42,7 +43,7 @@ def load_arrays(path: Path | str) -> dict[str, npt.NDArray[np.int64]]:
 
     Raises:
         InputError: in one line, when the file is missing, damaged, foreign or larger than 4 GiB
-        unpacked.
+        unpacked, or when an array is a link or is stored outside the file.
     """
     path = Path(path)
     if not path.is_file():
@@ -56,14 +57,15 @@ def load_arrays(path: Path | str) -> dict[str, npt.NDArray[np.int64]]:
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != FORMAT or int(file.attrs["format_version"]) != 1:
                 raise InputError(f"{path}: not a {FORMAT} file of version {FORMAT_VERSION}")
-            size = sum(8 * d.size for d in file.values())
+            datasets = {name: stored_array(path, file, name) for name in file}
+            size = sum(8 * d.size for d in datasets.values())
             if size > MAX_BYTES:
                 raise InputError(
                     f"{path}: {size} bytes unpacked, more than the limit of {MAX_BYTES}"
                 )
-            bad = [name for name, d in file.items() if d.dtype.kind not in "iub"]
+            bad = [name for name, d in datasets.items() if d.dtype.kind not in "iub"]
             if bad:
                 raise InputError(f"{path}: array {bad[0]!r} does not hold integers")
-            return {name: dataset[()].astype(np.int64) for name, dataset in file.items()}
+            return {name: dataset[()].astype(np.int64) for name, dataset in datasets.items()}
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise InputError(f"{path}: not a readable inputs file ({error})") from None

@@ -15,17 +15,6 @@ from sims.counts import NodeCounts
 
 TOKEN_REUSED, TOKEN_COMPUTED, TOKEN_RESTORED, TOKEN_CUT = range(4)
 TOKEN_STATE_NAMES = ("reused", "computed", "restored", "cut")
-MAC_CATEGORIES = (
-    "motion",
-    "gate",
-    "score",
-    "embed",
-    "qkv",
-    "attention",
-    "projection",
-    "mlp",
-    "head",
-)
 
 # name -> (dtype, axes); T frames, H W image, N tokens, R regions, C classes
 ARRAY_FIELDS: dict[str, tuple[type, str]] = {
@@ -49,6 +38,10 @@ JSON_FIELDS = ("policy", "quality", "timing_ms", "witnesses")
 @dataclass(frozen=True, eq=False)
 class RunRecord:
     """What one run saw, did and cost; T frames, N tokens, R regions, C classes.
+
+    The record takes ownership of its arrays: one that already has the right type, lies in C order
+    and is no view of another is kept without a copy and made read-only for the caller too. Give a
+    copy of what you still want to change, and keep no writable view of it.
 
     Args:
         source: The input, as the user named it.
@@ -116,7 +109,7 @@ class RunRecord:
     witnesses: dict[str, dict[str, Any]]
 
     def __post_init__(self) -> None:
-        """Check every field and replace arrays and mappings by own copies."""
+        """Check every field, take the arrays over and replace mappings by own copies."""
         _check_scalars(self)
         sizes = record_sizes(self)
         for name, (dtype, axes) in ARRAY_FIELDS.items():
@@ -226,9 +219,10 @@ def _array(
         raise ConfigError(f"run record: {name} has shape {array.shape}, expected {shape}")
     if not np.can_cast(array.dtype, dtype, casting):  # type: ignore[arg-type]
         raise ConfigError(f"run record: {name} is {array.dtype}, expected {np.dtype(dtype).name}")
-    copy: NDArray[Any] = array.astype(dtype)
-    copy.setflags(write=False)
-    return copy
+    owned = array.base is None and array.dtype == dtype and array.flags.c_contiguous
+    kept: NDArray[Any] = array if owned else array.astype(dtype, order="C")
+    kept.setflags(write=False)
+    return kept
 
 
 def _plain_json(name: str, value: object) -> Any:

@@ -15,6 +15,7 @@ from depth_snn.errors import ConfigError, InputError
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 from sims.counts import COUNT_FIELDS, NodeCounts
 from sims.record import ARRAY_FIELDS, OPTIONAL_ARRAYS, RunRecord, scalar_fields
+from sims.stored_array import stored_array
 
 FILE_KIND = "depth-snn-run"
 FORMAT_VERSION = 1
@@ -142,16 +143,8 @@ def _check_header(source: Path, file: h5py.File) -> None:
         )
 
 
-def _dataset(source: Path, file: h5py.File, name: str) -> h5py.Dataset:
-    link = file.get(name, getlink=True)
-    item = file[name] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual:
-        raise InputError(f"{source}: '{name}' is missing or not an array inside the file")
-    return item
-
-
 def _read_meta(source: Path, file: h5py.File) -> dict[str, Any]:
-    data = _dataset(source, file, "meta_json")
+    data = stored_array(source, file, "meta_json")
     if data.dtype != np.uint8 or data.ndim != 1 or data.size > MAX_JSON_BYTES:
         raise InputError(f"{source}: meta_json is not a text of at most {MAX_JSON_BYTES} bytes")
     try:
@@ -169,7 +162,7 @@ def _read_meta(source: Path, file: h5py.File) -> dict[str, Any]:
 
 def _build(source: Path, file: h5py.File, meta: dict[str, Any]) -> RunRecord:
     present = [n for n in ARRAY_FIELDS if n not in OPTIONAL_ARRAYS or n in file]
-    datasets = {name: _dataset(source, file, name) for name in (*present, "macs", "counts")}
+    datasets = {name: stored_array(source, file, name) for name in (*present, "macs", "counts")}
     frames = datasets["rgb"].shape[0] if datasets["rgb"].ndim == 4 else 0
     expected: dict[str, tuple[int, ...]] = {
         "macs": (len(meta["macs"]), frames),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ _KEYS = (
     "network",
     "engine",
     "frames",
+    "valid",
+    "broken_witnesses",
     "passed",
     "exit_code",
     "limits",
@@ -55,7 +57,11 @@ _KEYS = (
 
 
 def build_verdict(
-    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None
+    record: RunRecord,
+    energy: EnergyReport,
+    budget: BudgetResult | None,
+    *,
+    broken: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Sum a run up as JSON-able data.
 
@@ -63,10 +69,13 @@ def build_verdict(
         record: The run.
         energy: Its modelled energy.
         budget: Its judged budget; None when the run had none.
+        broken: Names of the witnesses that disagree. With any, no figure of the run can be
+            trusted: it is neither valid nor passed, whatever the budget says.
 
     Returns:
         A mapping with "format": 1; means leave out the first frame, which stands apart.
     """
+    outcome = ExitCode.OK if budget is None else budget.exit_code
     return {
         "format": FORMAT_VERSION,
         "source": record.source,
@@ -75,8 +84,10 @@ def build_verdict(
         "policy": record.policy,
         "fps": record.fps,
         "frames": record.frames,
-        "passed": None if budget is None else budget.passed,
-        "exit_code": int(ExitCode.OK) if budget is None else budget.exit_code,
+        "valid": not broken,
+        "broken_witnesses": list(broken),
+        "passed": False if broken else None if budget is None else budget.passed,
+        "exit_code": int(ExitCode.ERROR if broken else outcome),
         "budget": None if budget is None else _budget(budget),
         "limits": [] if budget is None else [dict(vars(limit)) for limit in budget.limits],
         "energy": _energy(record, energy),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from depth_snn.cli.common import add_policy_options, count, policy_changes, positive
-from depth_snn.errors import ExitCode, InputError
+from depth_snn.errors import EngineError, ExitCode, InputError
 
 if TYPE_CHECKING:
     from depth_snn.cli.chain.setup import Setup
@@ -73,7 +73,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _clip(setup: Setup, scene: str, seed: int, frames: int) -> list[float | None]:
-    """Work, scores and speed-up of one clip; None for what its frames do not show."""
+    """Work, scores and speed-up of one clip; None for what its frames do not show.
+
+    Raises:
+        EngineError: The integer graph's gates decided otherwise than the runtime's.
+    """
     from depth_snn.cli.chain.loop import Chain, run_chain
     from depth_snn.cli.chain.record import quality_of, timing_of
     from depth_snn.data.frames import open_frames
@@ -81,6 +85,11 @@ def _clip(setup: Setup, scene: str, seed: int, frames: int) -> list[float | None
     size = {"height": setup.config.height, "width": setup.config.width}
     source = open_frames(scene, limit=frames, seed=seed, **size)
     out = run_chain(Chain(setup, keep_inputs=0), source, frames)
+    if out.gate_mismatches:
+        raise EngineError(
+            f"{scene} of seed {seed}: the gates of the graph differ from those of the runtime "
+            f"in {out.gate_mismatches} values, so its scores say nothing"
+        )
     quality, timing = quality_of(out, []), timing_of(out)
     later = out.macs[1:] or out.macs
     work = sum(sum(m.values()) for m in later) / len(later) / setup.dense_prices.dense_macs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,12 +89,14 @@ class PatchDifference:
 class DISFlow:
     """OpenCV's dense inverse search (ultrafast), minus a robust affine camera motion.
 
-    MACs are an upper estimate of the ultrafast preset's work (three scales from half size down, 8×8
-    patches every 4 pixels, 12 iterations): per patch and iteration 64 pixels of bilinear sampling
-    (4) and two inner products (2), plus densification.
+    MACs are an upper estimate: grey and pyramid; on every scale the preset uses, 8×8 patches every
+    4 pixels, 12 iterations of 64 pixels of bilinear sampling (4) and two inner products (2), and
+    densification by up to 4 patches a pixel; all iterations RANSAC is allowed, 6 a token.
     """
 
     name = "dis"
+    RANSAC_ROUNDS = 500
+    """Most affine models tried, all of them charged."""
     RANSAC_PX = 0.5
     """Tokens within this distance of the affine model count as camera motion."""
     STILL_SHARE = 0.8
@@ -116,7 +119,10 @@ class DISFlow:
         flow = cv2.resize(dense, (w, h), interpolation=cv2.INTER_AREA).reshape(-1, 2)
         cv2.setRNGSeed(0)  # RANSAC draws from OpenCV's generator; same frames, same result
         camera, inliers = cv2.estimateAffine2D(
-            self.points, self.points + flow, ransacReprojThreshold=self.RANSAC_PX
+            self.points,
+            self.points + flow,
+            ransacReprojThreshold=self.RANSAC_PX,
+            maxIters=self.RANSAC_ROUNDS,
         )
         still = int((np.linalg.norm(flow, axis=1) < self.RANSAC_PX).sum())
         moving = 0 if camera is None else int(inliers.sum())
@@ -127,11 +133,16 @@ class DISFlow:
         return Motion(residual.astype(np.float32), camera, self._macs())
 
     def _macs(self) -> int:
-        pixels = self.config.height * self.config.width
-        patches = sum(pixels // 4 // 4**scale // 16 for scale in range(3))
-        search = patches * 12 * 64 * 6
-        densify = sum(pixels // 4 // 4**scale for scale in range(3)) * 4 * 6
-        return int(pixels * 3 + search + densify + self.config.tokens * 12 * 20)
+        height, width = self.config.height, self.config.width
+        finest = self.flow.getFinestScale()
+        # OpenCV goes down to the scale at which the longer side holds four patches of 8 pixels.
+        coarsest = max(finest, round(math.log2(max(height, width) / (4 * 8))))
+        macs = height * width * (3 + 4)
+        for scale in range(finest, coarsest + 1):
+            h, w = height >> scale, width >> scale
+            patches = -(-h // 4) * -(-w // 4)
+            macs += patches * 12 * 64 * 6 + h * w * 4 * 6
+        return macs + self.RANSAC_ROUNDS * self.config.tokens * 6
 
 
 SOURCES: dict[str, type[PatchDifference] | type[DISFlow]] = {

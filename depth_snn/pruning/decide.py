@@ -56,8 +56,8 @@ class Decision:
 
     @property
     def fixed_macs(self) -> int:
-        """Work of the frame that does not depend on tokens."""
-        return self.motion_macs + self.gate_macs
+        """Exactly counted work that does not depend on tokens; the base of the cap starts here."""
+        return max(1, self.gate_macs)
 
     def token_state(self) -> npt.NDArray[np.uint8]:
         """REUSED, COMPUTED, RESTORED or CUT for every token (N,)."""
@@ -86,12 +86,14 @@ class Decider:
             gate.body, config.regions, LIFParams(dv=gate.dv, vth=gate.vth, reset=reset)
         )
         self.params = RestoreParams(
-            region_of=config.region_of(), price=prices.per_stage(), regions=config.regions,
+            region_of=config.region_of(), price=prices.per_stage(),
+            own_price=prices.own_per_stage(), regions=config.regions,
             hold=gate.hold, cap_percent=gate.cap_percent, refill_percent=gate.refill_percent,
             capacity=prices.dense_macs(),
         )  # fmt: skip
         self.restore_state = restore_zeros(config.regions)
-        self.gate_macs = drive_macs(config) + 2 * config.regions + config.stages * config.tokens
+        gate_macs = drive_macs(config) + 2 * config.regions + config.stages * config.tokens
+        self.gate_macs = gate_macs if policy.recovery else 0
         self.last_rgb: npt.NDArray[np.uint8] | None = None
         self.last_gradient: Gradient | None = None
         self.sent: npt.NDArray[np.uint8] | None = None
@@ -109,17 +111,23 @@ class Decider:
         windows = token_windows(rgb, self.config)
         residual, active, motion_macs = self._active(rgb, windows)
         sched = schedule(active, strength, self.token_rates)
-        gradient = feature_gradient(rgb, self.config)
-        drive = region_drive(gradient, self.last_gradient, self.config)
+        drive = self._drive(rgb)
         spikes, membrane = self.body.step(drive)
-        asked = spikes if self.policy.recovery else np.zeros_like(spikes)
         restored, self.restore_state = restore_step(
-            asked, membrane, sched, motion_macs + self.gate_macs, self.restore_state, self.params
+            spikes, membrane, sched, max(1, self.gate_macs), self.restore_state, self.params
         )
-        self._remember(rgb, gradient, windows, restored.open[-1])
+        self._remember(rgb, windows, restored.open[-1])
         return Decision(
             windows, residual, drive, membrane, spikes, sched, restored, motion_macs, self.gate_macs
         )
+
+    def _drive(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """D_t of every region; silence when recovery is off."""
+        if not self.policy.recovery:
+            return np.zeros(self.config.regions, np.int64)
+        gradient = feature_gradient(rgb, self.config)
+        before, self.last_gradient = self.last_gradient, gradient
+        return region_drive(gradient, before, self.config)
 
     def _active(
         self, rgb: npt.NDArray[np.uint8], windows: npt.NDArray[np.uint8]
@@ -137,11 +145,10 @@ class Decider:
         return motion.residual_px, moved | stale, motion.macs + windows.size
 
     def _remember(
-        self, rgb: npt.NDArray[np.uint8], gradient: Gradient, windows: npt.NDArray[np.uint8],
-        sent: Mask,
-    ) -> None:  # fmt: skip
+        self, rgb: npt.NDArray[np.uint8], windows: npt.NDArray[np.uint8], sent: Mask
+    ) -> None:
         # A token that was cut on the way has not sent its change: it stays stale and comes back.
-        self.last_rgb, self.last_gradient = rgb, gradient
+        self.last_rgb = rgb
         if self.sent is None:
             self.sent = windows.copy()
         self.sent[sent] = windows[sent]

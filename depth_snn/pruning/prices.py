@@ -38,6 +38,15 @@ class Prices:
         """MACs of one token in each stage, all categories, shape (S,)."""
         return np.array([sum(stage.values()) for stage in self.stages], np.int64)
 
+    def own_per_stage(self) -> npt.NDArray[np.int64]:
+        """Lower bound of the MACs one token executes in each stage, shape (S,).
+
+        Where all tokens of a stage run, the attention state is built anew at two thirds of its
+        price, so that much is certain.
+        """
+        rebate = [stage.get("attention", 0) // 3 for stage in self.stages]
+        return self.per_stage() - np.array(rebate, np.int64)
+
     def executed(self, computed: npt.NDArray[np.int64]) -> dict[str, int]:
         """MACs by category when ``computed`` (S,) tokens run in each stage.
 

@@ -20,7 +20,8 @@ class RestoreParams:
 
     Attributes:
         region_of: Region of each token (N,).
-        price: MACs to compute one token in each stage (S,).
+        price: MACs charged for restoring one token in each stage (S,).
+        own_price: MACs by which a scheduled token counts as own work in each stage (S,).
         regions: Number of regions R.
         hold: Frames one spike restores its region for.
         cap_percent: Largest restored work in a frame, percent of the frame's own work.
@@ -30,6 +31,7 @@ class RestoreParams:
 
     region_of: IntArray
     price: IntArray
+    own_price: IntArray
     regions: int
     hold: int
     cap_percent: int
@@ -77,7 +79,7 @@ def restore_step(
         spikes: Regions that spiked (R,).
         membrane: Their potentials before reset (R,).
         sched: Tokens the pruned stream computes anyway, per stage (S, N).
-        fixed_macs: Work of the pruned stream that does not depend on tokens, > 0.
+        fixed_macs: Exactly counted work of the pruned stream that does not depend on tokens, > 0.
         state: State before the frame.
         params: Constants.
 
@@ -85,7 +87,7 @@ def restore_step(
         What is open and what it costs, and the state after the frame. ``spent_macs`` is at
         most ``base_macs · cap_percent // 100``.
     """
-    base = int(fixed_macs) + int((params.price * sched.sum(1)).sum())
+    base = int(fixed_macs) + int((params.own_price * sched.sum(1)).sum())
     level = min(state.level + base * params.refill_percent // 100, params.capacity)
     purse = min(level, base * params.cap_percent // 100)
     owed = np.where(spikes, params.hold, state.owed)
@@ -98,7 +100,9 @@ def restore_step(
         if cost[r] <= purse - spent:
             admitted[r] = True
             spent += int(cost[r])
-    owed = owed - admitted
+    passed = (owed > 0) & ~admitted
+    strength = np.where(passed, strength >> 1, strength)  # who is passed over fades
+    owed = np.where(passed & (strength == 0), 0, owed - admitted)
     strength = np.where(owed == 0, 0, strength)
     opened = sched | admitted[params.region_of][None]
     return Restored(opened, admitted, base, spent), RestoreState(level - spent, owed, strength)

@@ -29,7 +29,8 @@ class RestoreGate(AbstractProcess):  # type: ignore[misc]
 
     Args:
         region_of: Region of each token, shape (N,).
-        price: MACs of one token per stage, shape (S,).
+        price: MACs charged per restored token and stage, shape (S,).
+        own_price: MACs a scheduled token counts as own work, shape (S,).
         regions: Number of regions R.
         hold: Frames a spike keeps its region wanted.
         cap_percent: Most that may be spent, in percent of the frame's base.
@@ -87,7 +88,7 @@ class PyRestoreGateModel(PyLoihiProcessModel):  # type: ignore[misc]
         ledger = np.zeros(2, np.int64)
         opened = np.zeros_like(sched)
         if fixed != 0:
-            base = fixed + int((p["price"] * sched.sum(axis=1)).sum())
+            base = fixed + int((p["own_price"] * sched.sum(axis=1)).sum())
             self._owe(spikes, membrane)
             ledger[:] = base, self._admit(base, self._costs(sched), admitted)
             opened = sched | admitted[p["region_of"]]
@@ -116,6 +117,9 @@ class PyRestoreGateModel(PyLoihiProcessModel):  # type: ignore[misc]
         wanted = [r for r in range(p["regions"]) if self.owed[r] > 0]
         for r in sorted(wanted, key=lambda r: (-int(self.strength[r]), r)):
             if costs[r] > purse - spent:
+                self.strength[r] //= 2
+                if self.strength[r] == 0:
+                    self.owed[r] = 0
                 continue
             spent += int(costs[r])
             admitted[r] = 1

@@ -38,7 +38,7 @@ class RestoreGateBody:
             ledger = np.zeros(2, np.int64)
             return {"out": np.zeros_like(sched), "admitted": admitted, "ledger": ledger}
         ones = np.count_nonzero(sched == 1, axis=1)
-        base = fixed + sum(int(p) * int(n) for p, n in zip(node.price, ones, strict=True))
+        base = fixed + sum(int(p) * int(n) for p, n in zip(node.own_price, ones, strict=True))
         refilled = self._level + base * node.refill_percent // 100
         products = [base * node.cap_percent, base * node.refill_percent, refilled]
         self._width.check("register", np.array(products, object))
@@ -46,6 +46,7 @@ class RestoreGateBody:
         self._note_spikes(whole(inputs, "spikes"), whole(inputs, "membrane"))
         bought, spent = self._buy(self._costs(sched), base * node.cap_percent // 100)
         admitted[bought] = 1
+        self._fade(admitted == 0)
         self._owed[bought] -= 1
         self._strength[self._owed == 0] = 0
         opened = (sched == 1) | (admitted[node.region_of] != 0)
@@ -57,6 +58,11 @@ class RestoreGateBody:
         fired = spikes != 0
         self._owed[fired] = self._node.hold
         self._strength[fired] = np.maximum(self._strength, membrane)[fired]
+
+    def _fade(self, unserved: npt.NDArray[np.bool_]) -> None:
+        """Step 6: requests passed over halve, and end at 0."""
+        self._strength[unserved] >>= 1
+        self._owed[unserved & (self._strength == 0)] = 0
 
     def _costs(self, sched: IntArray) -> IntArray:
         """Step 4: MACs to open all of each region, (R,)."""

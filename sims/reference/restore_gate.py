@@ -17,6 +17,7 @@ class RestoreGateUnit:
         self._guard = guard
         self._region_of = table_of(node.region_of)[0]
         self._price = table_of(node.price)[0]
+        self._own_price = table_of(node.own_price)[0]
         self._level = 0
         self._owed: Row = [0] * node.regions
         self._strength: Row = [0] * node.regions
@@ -30,7 +31,7 @@ class RestoreGateUnit:
             closed = zeros(node.stages, node.tokens)
             return {"out": closed, "admitted": [[0] * node.regions], "ledger": [[0, 0]]}, work
         sched = arrived["sched"][0]
-        base = fixed + sum(p * row.count(1) for p, row in zip(self._price, sched, strict=True))
+        base = fixed + sum(p * row.count(1) for p, row in zip(self._own_price, sched, strict=True))
         limit = base * node.cap_percent // 100
         refilled = self._level + base * node.refill_percent // 100
         self._level = min(refilled, node.capacity)
@@ -65,6 +66,9 @@ class RestoreGateUnit:
         waiting = [r for r, owed in enumerate(self._owed) if owed > 0]
         for r in sorted(waiting, key=lambda r: (-self._strength[r], r)):
             if cost[r] > purse:
+                self._strength[r] >>= 1
+                if self._strength[r] == 0:
+                    self._owed[r] = 0
                 continue
             admitted[r] = 1
             purse -= cost[r]

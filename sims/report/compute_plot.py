@@ -20,7 +20,7 @@ from sims.report.style import (
     tidy,
 )
 
-CAP_PERCENT = 15.0
+DEFAULT_CAP_PERCENT = 15.0
 
 
 def draw_compute(record: RunRecord, path: Path) -> Path:
@@ -38,6 +38,18 @@ def draw_compute(record: RunRecord, path: Path) -> Path:
     _categories(upper, record)
     _extra(lower, record)
     return save_figure(figure, path)
+
+
+def cap_percent(record: RunRecord) -> float:
+    """The cap on restored compute that the run was made with, in percent of the pruned stream.
+
+    Args:
+        record: The run; without the setting the default stands.
+    """
+    gate = record.policy.get("gate")
+    value = gate.get("cap_percent") if isinstance(gate, dict) else None
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    return float(value) if known else DEFAULT_CAP_PERCENT
 
 
 def _categories(axes: Axes, record: RunRecord) -> None:
@@ -68,10 +80,11 @@ def _extra(axes: Axes, record: RunRecord) -> None:
     percent = record.extra_percent
     shown = np.where(np.isfinite(percent), percent, 0.0)
     axes.bar(np.arange(record.frames), shown, width=0.8, color=ORANGE)
-    axes.axhline(CAP_PERCENT, color=RED, linewidth=1.5, label=f"cap {CAP_PERCENT:g} %")
+    cap = cap_percent(record)
+    axes.axhline(cap, color=RED, linewidth=1.5, label=f"cap {cap:g} %")
     worst = int(np.argmax(percent))
     tidy(axes, record)
-    axes.set_ylim(0, 1.3 * max(CAP_PERCENT, float(shown.max())))
+    axes.set_ylim(0, 1.3 * max(cap, float(shown.max()), 1.0))
     axes.set_ylabel("extra compute, %")
     axes.set_xlabel("frame")
     title = (

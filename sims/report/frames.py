@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from sims.record import (
@@ -22,7 +22,7 @@ from sims.record import (
     RunRecord,
 )
 from sims.report.key_frames import KeyFrame
-from sims.report.style import BLUE, DARK, ORANGE, PURPLE, new_figure, save_figure
+from sims.report.style import BLUE, DARK, ORANGE, PURPLE, YELLOW, new_figure, save_figure
 
 STATE_COLOURS = {TOKEN_COMPUTED: BLUE, TOKEN_RESTORED: ORANGE, TOKEN_CUT: PURPLE}
 # Besides the colour, restored tokens get a mark, so that the map reads without colour too.
@@ -31,7 +31,7 @@ _MASK_SHARE = 0.5
 
 
 def draw_overlay(record: RunRecord, frames: tuple[KeyFrame, ...], path: Path) -> Path:
-    """Input frames with the predicted classes as a tint.
+    """Input frames with the predicted classes as a tint, and burst events where they begin.
 
     Args:
         record: The run.
@@ -46,6 +46,8 @@ def draw_overlay(record: RunRecord, frames: tuple[KeyFrame, ...], path: Path) ->
         mask = record.palette[record.prediction[frame]]
         mixed = (1 - _MASK_SHARE) * record.rgb[frame] + _MASK_SHARE * mask
         axes.imshow(mixed.astype(np.uint8), interpolation="nearest")
+        for box in event_boxes(record, frame):
+            _outline(axes, box)
 
     figure = _grid(frames, panel, record)
     present = np.unique(record.prediction[[key.frame for key in frames]])
@@ -53,8 +55,41 @@ def draw_overlay(record: RunRecord, frames: tuple[KeyFrame, ...], path: Path) ->
         Patch(facecolor=record.palette[c] / 255.0, edgecolor=DARK, label=record.class_names[c])
         for c in present
     ]
+    if any(event_boxes(record, key.frame) for key in frames):
+        handles.append(Patch(facecolor="none", edgecolor=YELLOW, label="event begins (outlined)"))
     _legend(figure, handles, "predicted class")
     return save_figure(figure, path)
+
+
+def event_boxes(record: RunRecord, frame: int) -> list[tuple[int, int, int, int]]:
+    """Boxes of the burst events that begin in a frame.
+
+    Args:
+        record: The run.
+        frame: Frame number.
+
+    Returns:
+        (x0, y0, x1, y1) in pixels of the network's frame, the far sides excluded.
+    """
+    found = []
+    for event in record.events:
+        box = event.get("box")
+        if event.get("first_frame") != frame or not isinstance(box, list) or len(box) != 4:
+            continue
+        if all(isinstance(side, int) for side in box):
+            found.append((box[0], box[1], box[2], box[3]))
+    return found
+
+
+def _outline(axes: Axes, box: tuple[int, int, int, int]) -> None:
+    x0, y0, x1, y1 = box
+    # Dark below bright, so that the outline stands out from every class.
+    for colour, width in ((DARK, 3.0), (YELLOW, 1.4)):
+        axes.add_patch(
+            # The centre of a pixel is at a whole number, so its edge is half a pixel before.
+            Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=colour,
+                      linewidth=width)
+        )  # fmt: skip
 
 
 def draw_tokens(record: RunRecord, frames: tuple[KeyFrame, ...], path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sims.budget import MEAN, BudgetResult
@@ -17,12 +18,19 @@ from sims.verdict import timing_ratios
 Rows = list[tuple[str, ...]]
 
 
-def headline(budget: BudgetResult | None) -> dict[str, str]:
+def headline(budget: BudgetResult | None, broken: Sequence[str] = ()) -> dict[str, str]:
     """The outcome as a CSS class, a word and a sentence.
 
     Args:
         budget: The judged budget, or None.
+        broken: Names of the witnesses that disagree.
     """
+    if broken:
+        text = (
+            f"Witnesses disagree: {', '.join(broken)}. Engines that must give the same integers "
+            "did not, so no figure on this page can be trusted."
+        )
+        return {"css": "invalid", "word": "Not valid", "text": text}
     if budget is None:
         return {"css": "none", "word": "No budget", "text": "Nothing was judged: no budget given."}
     word = "Within budget" if budget.passed else "Budget exceeded"

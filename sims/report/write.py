@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,12 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def write_report(
-    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None, out_dir: Path | str
+    record: RunRecord,
+    energy: EnergyReport,
+    budget: BudgetResult | None,
+    out_dir: Path | str,
+    *,
+    broken: Sequence[str] = (),
 ) -> dict[str, Path]:
     """Write overlay.png, tokens.png, gates.png, energy.png, compute.png and report.html.
 
@@ -35,6 +41,8 @@ def write_report(
         energy: Its modelled energy.
         budget: Its judged budget; None when the run had none.
         out_dir: Folder, created if missing.
+        broken: Names of the witnesses that disagree; the page then says first that the run is
+            not valid.
 
     Returns:
         Path by name: overlay, tokens, gates, energy, compute, html.
@@ -55,13 +63,18 @@ def write_report(
         "energy": draw_energy(record, energy, budget, folder / "energy.png"),
         "compute": draw_compute(record, folder / "compute.png"),
     }
-    page = render_page(record, energy, budget, paths)
+    page = render_page(record, energy, budget, paths, broken=broken)
     paths["html"] = _write_text(folder / "report.html", page)
     return paths
 
 
 def render_page(
-    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None, pictures: dict[str, Path]
+    record: RunRecord,
+    energy: EnergyReport,
+    budget: BudgetResult | None,
+    pictures: dict[str, Path],
+    *,
+    broken: Sequence[str] = (),
 ) -> str:
     """The HTML page as text, with the pictures inside.
 
@@ -70,6 +83,7 @@ def render_page(
         energy: Its modelled energy.
         budget: Its judged budget, or None.
         pictures: PNG files by name.
+        broken: Names of the witnesses that disagree.
 
     Returns:
         One HTML document without outside references.
@@ -79,17 +93,17 @@ def render_page(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html.j2").render(
-        _context(record, energy, budget),
+        _context(record, energy, budget, broken),
         images={name: _data_uri(path) for name, path in pictures.items()},
     )
 
 
 def _context(
-    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None
+    record: RunRecord, energy: EnergyReport, budget: BudgetResult | None, broken: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "record": record,
-        "headline": sections.headline(budget),
+        "headline": sections.headline(budget, broken),
         "summary": sections.summary(record, energy),
         "limits": sections.limit_rows(budget),
         "budget": budget,

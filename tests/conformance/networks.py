@@ -43,7 +43,8 @@ def gate_nodes(
         Input(name="drive", shape=(regions,), lo=0, hi=1000),
         Input(name="fixed", shape=(1,), lo=0, hi=100_000),
         LIF(name="gate.lif", count=regions, du=4095, dv=400, vth=100, reset="subtract"),
-        RestoreGate(name="gate.restore", region_of=region_of, price=price, regions=regions, hold=2,
+        RestoreGate(name="gate.restore", region_of=region_of, price=price,
+                    own_price=price * 2 // 3, regions=regions, hold=2,
                     cap_percent=cap_percent, refill_percent=cap_percent // 2,
                     capacity=int(price.sum()) * grid[0] * grid[1]),
     )  # fmt: skip

@@ -120,12 +120,13 @@ class Builder:
         regions = self.number(1, 3)
         drive = self.source((regions,), *((-(2**17), 2**17), (-30, 200))[self.pick(0, 1)])
         fixed = self.source((1,), 0, 60)
+        price = self.integers(0, 50, self.stages)
         self.nodes += [
             LIF(name="lif", count=regions, du=self.pick(-1, 0, 700, 4095),
                 dv=self.pick(0, 1, 163, 4095, 4096), vth=self.pick(0, 5, 100, 2**17 - 1),
                 reset=("zero", "subtract")[self.pick(0, 1)]),
             RestoreGate(name="restore", region_of=self.integers(0, regions - 1, self.tokens),
-                        price=self.integers(0, 50, self.stages), regions=regions,
+                        price=price, own_price=price // self.pick(1, 2), regions=regions,
                         hold=self.number(1, 3), cap_percent=self.number(0, 150),
                         refill_percent=self.number(0, 80), capacity=self.number(0, 400)),
         ]  # fmt: skip

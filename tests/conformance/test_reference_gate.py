@@ -39,7 +39,7 @@ def test_the_restore_gate_frame_by_frame() -> None:
         "fixed": series([60], [60], [60], [60], [0], [20], [4], [4]),
     }  # fmt: skip
     run = simulate(restore(), inputs).by_step
-    # level: 22→2, 24→14, 36, 56→26, no frame, 36→16, 22→12, 18→8
+    # level: 22→2, 24→14, 36, 56→26, no frame, 36→16, 22→12, 18
     # purse: 22, 24, 36, 40, no frame, 20, 12, 12
     assert run["gate.admitted"].tolist() == [
         [0, 1, 1],  # 9 and 9 before 5, which no longer fits
@@ -49,10 +49,10 @@ def test_the_restore_gate_frame_by_frame() -> None:
         [0, 0, 0],  # no frame: spikes of this step are not seen either
         [0, 1, 0],  # region 1 costs 20 and takes the whole purse
         [1, 0, 0],  # region 1 is owed first but does not fit: passed over
-        [0, 0, 1],
+        [0, 0, 0],  # region 2 asked with 1, which faded to 0: its request is gone
     ]
     assert run["gate.ledger"].tolist() == [
-        [90, 20], [90, 10], [90, 0], [80, 30], [0, 0], [40, 20], [24, 10], [24, 10]
+        [90, 20], [90, 10], [90, 0], [80, 30], [0, 0], [40, 20], [24, 10], [24, 0]
     ]  # fmt: skip
     assert run["gate.out"][0, 0].tolist() == [1, 0, 1, 1, 1, 1]
     assert run["gate.out"][3, 0].tolist() == [1, 1, 1, 1, 1, 0]
@@ -75,13 +75,14 @@ def test_the_purse_fills_slowly_and_not_beyond_its_capacity() -> None:
     none = [0, 0, 0]
     inputs = {
         "spikes": series([0, 1, 1], [0, 1, 0], *[none] * 6, [1, 1, 1]),
-        "membrane": series([0, 7, 7], [0, 3, 0], *[none] * 6, [1, 1, 1]),
+        "membrane": series([0, 700, 700], [0, 300, 0], *[none] * 6, [1, 1, 1]),
         "sched": series(*[[[1, 0, 1, 0, 1, 0]]] * 9),
         "fixed": series(*[[70]] * 9),
     }
     run = simulate(restore(hold=2, cap=100, refill=10, capacity=25), inputs).by_step
     # Each frame refills 10, the price of one region; from frame 5 on: 10, 20, 25 (capacity).
-    # Region 1 spikes again while owed: its 2 frames start anew and its strength stays 7.
+    # Region 1 spikes again while owed: its 2 frames start anew and its strength stays 700;
+    # region 2 fades to 87 until it is served.
     assert run["gate.admitted"].tolist() == [
         [0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1], none, none, none, [1, 1, 0]
     ]  # fmt: skip

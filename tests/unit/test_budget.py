@@ -246,6 +246,20 @@ def test_verdict_without_a_budget() -> None:
     assert verdict["passed"] is None and verdict["exit_code"] == 0 and verdict["limits"] == []
 
 
+@pytest.mark.parametrize("limit", ["0.9", None])
+def test_witnesses_that_disagree_void_the_verdict(limit: str | None, tmp_path: Path) -> None:
+    record = make_record(3)
+    energy = estimate_energy(record)
+    judged = limit and evaluate(record, budget(f"[network]\nmacs_ratio_max = {limit}\n"), energy)
+    sound = build_verdict(record, energy, judged or None)
+    assert (sound["valid"], sound["broken_witnesses"]) == (True, [])
+    assert sound["passed"] is (True if limit else None) and sound["exit_code"] == 0
+    verdict = build_verdict(record, energy, judged or None, broken=("lava", "reference_vs_fast"))
+    assert verdict["broken_witnesses"] == ["lava", "reference_vs_fast"]
+    assert (verdict["valid"], verdict["passed"], verdict["exit_code"]) == (False, False, 1)
+    assert load_verdict(write_verdict(tmp_path / "verdict.json", verdict)) == verdict
+
+
 def test_another_input_gives_another_verdict() -> None:
     verdicts = [
         build_verdict(r, estimate_energy(r), None)

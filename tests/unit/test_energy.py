@@ -13,6 +13,8 @@ from depth_snn.errors import ConfigError
 from sims.cost_table import CostTable, load_table, parse_table
 from sims.energy import compare_with_baselines, estimate_energy
 from sims.energy_total import EnergyTotal, format_pj
+from sims.report.sections import event_rows, layer_rows
+from sims.verdict import build_verdict
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
 make_record, two_node_record, node = (
@@ -22,6 +24,7 @@ make_record, two_node_record, node = (
 )
 PRICES = {
     "synaptic_operation": ("operations", 2.5),
+    "product_operation": ("operations", None),
     "neuron_update_active": ("operations", 10),
     "neuron_update_idle": ("operations", 4),
     "spike_delivery": ("operations", 1),
@@ -39,6 +42,8 @@ def known_table(**changed: object) -> CostTable:
     for event, (tier, value) in PRICES.items():
         row = {"event": event, "tier": tier, "unit": "W" if tier == "static" else "pJ"}
         new = changed.get(event, value)
+        if new is None:
+            continue
         if new == "unknown":
             row |= {"value": "unknown", "reason": "not published"}
         else:
@@ -119,6 +124,46 @@ def test_neuron_events_off_core_are_not_priced_as_neurocore() -> None:
     total = estimate_energy(two_node_record(counts=counts), known_table()).tiers["operations"]
     assert total.lower_pj.tolist() == [0, 0, 0]
     assert total.unknown == ("neuron events outside a neurocore",)
+
+
+def test_products_of_linear_attention_are_not_synaptic_operations() -> None:
+    counts = {
+        "mix": node("mix", 3, kind="LinearAttention", neurons=0, synaptic_operations=[50, 5, 7],
+                    messages=[4, 1, 2]),
+        "dense": node("dense", 3, synaptic_operations=[10, 20, 30]),
+    }  # fmt: skip
+    record = two_node_record(counts=counts)
+    shipped = estimate_energy(record, load_table("loihi1"))
+    # Only the weights of the Dense node and the messages have a price on Loihi 1.
+    expected = [10 * 23.6 + 4 * 1.7, 20 * 23.6 + 1.7, 30 * 23.6 + 2 * 1.7]
+    assert shipped.tiers["operations"].lower_pj.tolist() == pytest.approx(expected)
+    assert "products of two states" in shipped.tiers["operations"].unknown
+    parts = {(c.event, c.node): c.count for c in shipped.contributions}
+    assert parts["product_operation", "mix"] == (50, 5, 7)
+    assert parts["neuron_state_access", "mix"] == (50, 5, 7)
+    assert parts["graded_message_delivery", "mix"] == (4, 1, 2)
+    assert not {("synaptic_operation", "mix"), ("synaptic_memory_access", "mix")} & set(parts)
+    priced = estimate_energy(record, known_table(product_operation=2)).tiers["operations"]
+    assert priced.lower_pj.tolist() == [25 + 12 + 100, 50 + 3 + 10, 75 + 6 + 14]
+    assert priced.unknown == ()
+    without_a_row = estimate_energy(record, known_table()).tiers["operations"]
+    assert without_a_row.unknown == ("products of two states",)
+
+
+def test_decisions_on_the_host_are_counted_and_have_no_price() -> None:
+    name = "host.decide"
+    decide = node(name, 3, kind="Host", runs_on="host", neurons=0, macs_off_core=[900, 300, 500])
+    record = two_node_record(counts={**two_node_record().counts, name: decide})
+    energy = estimate_energy(record)
+    assert "MACs on the host" in energy.tiers["operations"].unknown
+    plain = estimate_energy(two_node_record()).tiers["operations"]
+    assert energy.tiers["operations"].lower_aj == plain.lower_aj
+    row = next(r for r in event_rows(record, energy) if r[0] == "MACs on the host")
+    assert row == ("MACs on the host", "400", "unknown (unknown: MACs on the host)", name)
+    layers = {row[0]: row for row in layer_rows(record)}
+    assert layers[name][1:] == ("host", "0", "0", "0", "0", "0", "400", "")
+    layer = build_verdict(record, energy, None)["layers"][name]
+    assert (layer["macs_off_core"], layer["neurons"]) == (400.0, 0) and "firing_rate" not in layer
 
 
 def test_no_counts_is_unknown_and_never_zero() -> None:

@@ -12,6 +12,7 @@ import pytest
 from depth_snn.errors import ConfigError, InputError
 from depth_snn.sealed import write_seal
 from sims.counts import COUNT_FIELDS, total_per_frame
+from sims.inputs_file import FORMAT, load_arrays, save_arrays
 from sims.record import ARRAY_FIELDS, scalar_fields
 from sims.record_file import FILE_KIND, load_record, save_record
 
@@ -54,13 +55,31 @@ def test_record_refuses_what_does_not_fit(change: dict[str, object], message: st
         two_node_record(**change)
 
 
-def test_record_arrays_are_read_only_copies() -> None:
+def test_record_takes_arrays_over_and_makes_them_read_only() -> None:
     base = np.array([1000, 100, 200])
     record = two_node_record(base_macs=base)
-    base[0] = 5
-    assert record.base_macs[0] == 1000
-    with pytest.raises(ValueError, match="read-only"):
-        record.base_macs[0] = 1
+    assert record.base_macs is base
+    for array in (base, record.base_macs):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 5
+    again = two_node_record(base_macs=record.base_macs)
+    assert again.base_macs is base
+
+
+@pytest.mark.parametrize("kind", ["slice", "view", "type", "order"])
+def test_record_copies_what_it_cannot_take_over(kind: str) -> None:
+    """Whoever holds the memory behind a view can still write, and must not reach the record."""
+    given = np.zeros((3, 4), np.float32)
+    value = {
+        "slice": np.zeros((4, 4), np.float32)[:3],
+        "view": given[:],
+        "type": given.astype(np.float64),
+        "order": np.asfortranarray(given),
+    }[kind]
+    record = two_node_record(motion_px=value)
+    value[0, 0] = 7
+    assert record.motion_px.dtype == np.float32 and record.motion_px.flags.c_contiguous
+    assert record.motion_px[0, 0] == 0 and not record.motion_px.flags.writeable
 
 
 @pytest.mark.parametrize("labels", [True, False])
@@ -150,6 +169,35 @@ def test_hostile_files(tmp_path: Path) -> None:
         file.attrs["kind"] = "something"
     write_seal(path, FILE_KIND)
     assert "not a run" in _one_line_error(path)
+
+
+@pytest.mark.parametrize("kind", ["soft", "external", "raw", "virtual", "group"])
+def test_inputs_must_lie_inside_their_file(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / "inputs.h5", tmp_path / "other.h5"
+    drive = np.arange(6).reshape(3, 2)
+    for target in (path, other):
+        save_arrays({"drive": drive, "fixed": np.ones((3, 1), np.int64)}, target)
+    assert np.array_equal(load_arrays(path)["drive"], drive)
+    (tmp_path / "raw").write_bytes(bytes(64))
+    with h5py.File(path, "a") as file:
+        del file["drive"]
+        if kind == "soft":
+            file["drive"] = h5py.SoftLink("/fixed")
+        elif kind == "external":
+            file["drive"] = h5py.ExternalLink(str(other), "/drive")
+        elif kind == "raw":
+            stored = [(str(tmp_path / "raw"), 0, 64)]
+            file.create_dataset("drive", (4, 2), np.int64, external=stored)
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((3, 2), np.int64)
+            layout[:] = h5py.VirtualSource(str(other), "drive", (3, 2))
+            file.create_virtual_dataset("drive", layout)
+        else:
+            file.create_group("drive")
+    write_seal(path, FORMAT)
+    with pytest.raises(InputError) as caught:
+        load_arrays(path)
+    assert str(caught.value) == f"{path}: 'drive' is missing or not an array inside the file"
 
 
 def test_declared_size_is_checked_before_reading(tmp_path: Path) -> None:

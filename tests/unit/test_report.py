@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from depth_snn.errors import InputError
@@ -17,10 +18,10 @@ from sims.budget import evaluate
 from sims.budget_file import parse_budget
 from sims.energy import estimate_energy
 from sims.record import TOKEN_CUT, RunRecord
-from sims.report import write_report
-from sims.report.frames import token_picture
+from sims.report import compute_plot, write_report
+from sims.report.frames import draw_overlay, event_boxes, token_picture
 from sims.report.gates import active_regions
-from sims.report.key_frames import choose_key_frames
+from sims.report.key_frames import KeyFrame, choose_key_frames
 from sims.report.write import render_page
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
@@ -93,6 +94,19 @@ def test_exceeded_budget_heads_the_page(written: tuple[RunRecord, dict[str, Path
     assert "Budget exceeded" in body and 'class="bad"' in body and "(network, frame 2)" in body
 
 
+def test_witnesses_that_disagree_head_the_page(tmp_path: Path) -> None:
+    record = make_record(3)
+    energy = estimate_energy(record)
+    judged = evaluate(record, GENERIC, energy)
+    assert judged.passed
+    paths = write_report(record, energy, judged, tmp_path, broken=("lava", "reference_vs_fast"))
+    page = _without_images(paths["html"].read_text(encoding="utf-8"))
+    body = page[page.index("<body>") :]
+    assert body.split()[:4] == ["<body>", "<div", 'class="verdict', 'invalid">']
+    assert "<h1>Not valid</h1>" in body and "disagree: lava, reference_vs_fast." in body
+    assert "Within budget" not in page and ".invalid h1 { color: #b00020; }" in page
+
+
 def test_names_from_outside_are_escaped(written: tuple[RunRecord, dict[str, Path]]) -> None:
     record = two_node_record(source="<script>alert(1)</script>.mp4")
     page = render_page(record, estimate_energy(record), None, _pictures(written))
@@ -146,6 +160,48 @@ def test_token_picture_tints_what_was_computed() -> None:
     assert computed[2] > computed[0] + 40
     assert restored[0] > restored[2] + 80
     assert cut[0] > cut[1] + 20 and cut[2] > cut[1] + 10
+
+
+@pytest.mark.parametrize(
+    ("policy", "percent"),
+    [
+        ({"gate": {"cap_percent": 40}}, 40.0),
+        ({"gate": {"cap_percent": 0}}, 0.0),
+        ({"gate": {}}, 15.0),
+        ({"gate": "off"}, 15.0),
+        ({"gate": {"cap_percent": "much"}}, 15.0),
+        ({}, 15.0),
+    ],
+)
+def test_cap_of_the_run_is_drawn(
+    policy: dict[str, object], percent: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    keep = compute_plot.save_figure
+    monkeypatch.setattr(
+        compute_plot, "save_figure", lambda f, path: (drawn.append(f), keep(f, path))[1]
+    )
+    compute_plot.draw_compute(two_node_record(policy=policy), tmp_path / "compute.png")
+    lines = {line.get_label(): line for line in drawn[0].axes[1].lines}
+    assert list(lines[f"cap {percent:g} %"].get_ydata()) == [percent, percent]
+    assert drawn[0].axes[1].get_ylim()[1] > percent
+
+
+def test_event_box_is_outlined_where_the_event_begins(tmp_path: Path) -> None:
+    """Of two runs that differ in the event only, the pictures differ on its outline only."""
+    key = (KeyFrame(12, "event"),)
+    box = [150, 60, 210, 98]
+    event = {"kind": "pedestrian", "first_frame": 12, "last_frame": 13, "box": box}
+    outside = {**event, "first_frame": 11}
+    assert event_boxes(make_record(13, events=(event,)), 12) == [(150, 60, 210, 98)]
+    assert event_boxes(make_record(13, events=({**event, "box": [1, 2]},)), 12) == []
+    shown = []
+    for place, events in enumerate(((event,), (outside,))):
+        path = draw_overlay(make_record(13, events=events), key, tmp_path / f"{place}.png")
+        with Image.open(path) as image:
+            shown.append(np.asarray(image.convert("RGB")).astype(int))
+    yellow = (shown[0] == (0xF0, 0xE4, 0x42)).all(axis=2)
+    assert yellow.sum() > 200 and not (shown[1] == (0xF0, 0xE4, 0x42)).all(axis=2).any()
 
 
 def test_active_regions_come_by_spikes() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from depth_snn.errors import InputError
 from depth_snn.models.weights import find_network, load_model, save_model, shipped
+from depth_snn.training.trainer import TrainConfig
 from tests.unit.small import UNEVEN, WEIGHTS, random_network
 
 
@@ -62,6 +66,23 @@ def test_shipped_weights_load_by_name(path: Path) -> None:
     assert all(p.isfinite().all() for p in model.parameters())
     with pytest.raises(InputError, match=r"no such shipped weights \(there are: .*tiny"):
         find_network("enormous")
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda p: p.stem)
+def test_shipped_weights_say_how_they_were_made(path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        facts = file.metadata()
+    recipe = re.fullmatch(r"TrainConfig\((.+)\)", facts["recipe"])
+    assert recipe is not None
+    given = dict(setting.split("=") for setting in recipe[1].split(", "))
+    assert {"steps", "batch", "learning_rate", "seed"} <= given.keys()
+    assert given.keys() <= {field.name for field in fields(TrainConfig)}
+    assert int(given["steps"]) >= 100
+    assert int(facts["clips"]) >= 1
+    assert re.match(r"\d+\.\d+", facts["torch"])
+    for assets in ("known", "heldout"):
+        # One class everywhere cannot pass one eighth.
+        assert 0.3 <= float(facts[f"miou_{assets}"]) <= 1
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, 3000, -1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,8 @@ import torch
 from conversion.gates import DRIVE, FIXED, SCHED
 from depth_snn.cli.chain.setup import Setup
 from depth_snn.cli.progress import Progress
+from depth_snn.config import PolicyConfig
 from depth_snn.data.frames import Frame
-from depth_snn.errors import InputError
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.decide import Decider, Decision
 from depth_snn.pruning.stream import PrunedStream, new_state
@@ -30,6 +31,7 @@ NO_PIXELS: Image = np.zeros((0, 0), np.uint8)
 """What a remembered decision keeps of its frame's windows: they are large and were used."""
 MAX_FRAMES = 6000
 """Frames of one run: about a quarter of a megabyte each is held for the report."""
+DENSE_ATTENTIONS = ("linear", "sdpa")
 Inputs = dict[str, npt.NDArray[np.int64]]
 
 
@@ -49,6 +51,8 @@ class Collected:
     times_ms: dict[str, list[float]] = field(default_factory=dict)
     scale: float = 1.0
     integer_error: list[float] = field(default_factory=list)
+    cut_off: bool = False
+    """Whether the clip went on after :data:`MAX_FRAMES`."""
 
     def clock(self, name: str, start: float) -> float:
         """Note the milliseconds since ``start``; returns the present."""
@@ -68,16 +72,21 @@ def graph_inputs(decision: Decision, *, recovery: bool) -> Inputs:
     }
 
 
-def gate_differences(decision: Decision, values: dict[str, npt.NDArray[np.int64]]) -> int:
+def gate_differences(
+    decision: Decision, values: dict[str, npt.NDArray[np.int64]], policy: PolicyConfig
+) -> int:
     """Values in which the graph's gates differ from those the runtime decided with."""
     restored = decision.restored
     ledger = np.array([restored.base_macs, restored.spent_macs])
-    pairs = (
+    pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = [
         (values["gate.restore.out"], restored.open),
         (values["gate.restore.admitted"], restored.admitted),
         (values["gate.restore.ledger"], ledger),
-        (values["gate.lif.out"], decision.spikes),
-    )
+    ]
+    if policy.recovery:  # without it the graph's neurons get no drive
+        pairs.append((values["gate.lif.out"], decision.spikes))
+    if policy.recovery and policy.gate.body == "loihi":  # a float body rounds its potential
+        pairs.append((values["gate.lif.membrane"], decision.membrane))
     return sum(int((graph != runtime).sum()) for graph, runtime in pairs)
 
 
@@ -109,6 +118,9 @@ class Chain:
     def step(self, frame: Frame) -> None:
         """Run one frame through everything and note the results."""
         out, rgb = self.out, frame.rgb
+        if not out.rgb:
+            for attention in DENSE_ATTENTIONS:
+                dense_step(self.setup.dense, rgb, attention)  # warm-up, outside every clock
         begin = time.perf_counter()
         decision = self.decider.decide(rgb, self.state.strength if self.state.started else None)
         now = out.clock("decide", begin)
@@ -116,13 +128,20 @@ class Chain:
         now = out.clock("network", now)
         out.pruned_map.append(class_map(logits, self.setup.config))
         out.clock("pruned_end_to_end", begin)
-        start = time.perf_counter()
-        out.dense_map.append(dense_step(self.setup.dense, rgb, "linear"))
-        start = out.clock("dense_linear", start)
-        dense_step(self.setup.dense, rgb, "sdpa")
-        out.clock("dense_sdpa", start)
+        self._dense(rgb)
         self._note(frame, decision)
         self._integers(decision, logits)
+
+    def _dense(self, rgb: Image) -> None:
+        """The dense network with both kinds of attention, timed."""
+        # Who comes second finds warm caches, so they take turns.
+        turn = 1 if len(self.out.dense_map) % 2 == 0 else -1
+        maps = {}
+        for attention in DENSE_ATTENTIONS[::turn]:
+            start = time.perf_counter()
+            maps[attention] = dense_step(self.setup.dense, rgb, attention)
+            self.out.clock(f"dense_{attention}", start)
+        self.out.dense_map.append(maps["linear"])
 
     def _note(self, frame: Frame, decision: Decision) -> None:
         out = self.out
@@ -148,22 +167,16 @@ class Chain:
         integers = values[LOGITS]
         out.integer_map.append(class_map(integers, self.setup.config))
         out.integer_error.append(float(np.abs(integers * out.scale - logits).mean()))
-        if self.setup.policy.recovery:
-            out.gate_mismatches += gate_differences(decision, values)
+        out.gate_mismatches += gate_differences(decision, values, self.setup.policy)
 
 
 def run_chain(chain: Chain, frames: Iterable[Frame], total: int | None) -> Collected:
-    """Feed all frames, with progress.
-
-    Raises:
-        InputError: if there are more than :data:`MAX_FRAMES`.
-    """
+    """Feed the frames, with progress; the first :data:`MAX_FRAMES` of a longer clip."""
     progress = Progress("frames", total)
     for index, frame in enumerate(frames):
         if index == MAX_FRAMES:
-            raise InputError(
-                f"more than {MAX_FRAMES} frames, which one run does not hold; use --frames"
-            )
+            chain.out.cut_off = True
+            break
         chain.step(frame)
         spikes = int(chain.out.decisions[-1].spikes.sum())
         share = chain.out.decisions[-1].restored.open.mean()

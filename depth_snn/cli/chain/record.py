@@ -18,6 +18,8 @@ from sims.counts import NodeCounts
 from sims.record import RunRecord
 
 PEDESTRIAN, VEHICLE = CLASS_NAMES.index("pedestrian"), CLASS_NAMES.index("vehicle")
+HOST = "host.decide"
+"""Name under which the host's share of a run is counted, beside the nodes of the graph."""
 BURST_LAG = 10
 """Frames after a sudden event that count as its burst window."""
 
@@ -51,8 +53,19 @@ def make_record(
         dense_macs=setup.dense_prices.dense_macs(),
         base_macs=np.array([d.restored.base_macs for d in decisions], np.int64),
         extra_macs=np.array([d.restored.spent_macs for d in decisions], np.int64),
-        counts=dict(counts), events=tuple(events), quality=quality_of(out, events),
-        timing_ms=timing_of(out), witnesses=witnesses,
+        counts={**counts, HOST: host_counts(out)}, events=tuple(events),
+        quality=quality_of(out, events), timing_ms=timing_of(out), witnesses=witnesses,
+    )  # fmt: skip
+
+
+def host_counts(out: Collected) -> NodeCounts:
+    """Work of deciding what runs: motion, gates and scores, which no node of the graph does."""
+    deciding = ("motion", "gate", "score")
+    macs = np.array([sum(frame[k] for k in deciding) for frame in out.macs], np.int64)
+    none = np.zeros_like(macs)
+    return NodeCounts(
+        node=HOST, kind="Decide", runs_on="host", neurons=0, spikes=none, messages=none,
+        synaptic_operations=none, updates_active=none, updates_idle=none, macs_off_core=macs,
     )  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from depth_snn.figures import Figure, found_now
 from sims.budget import BudgetResult
 from sims.budget_table import budget_text
 from sims.record import RunRecord
+
+ENERGY_BASELINE = "pruned int8"
 
 
 def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResult | None) -> None:
@@ -43,8 +46,20 @@ def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResu
     for name, witness in record.witnesses.items():
         unit = "values" if "values" in witness else "frames"
         print(f"witness    {name}: {witness['mismatches']} mismatches in {witness[unit]} {unit}")
+        if witness.get("count_mismatches"):
+            print(f"           and {witness['count_mismatches']} event counts differ")
+        if "closed_tokens" in witness:
+            print(f"           {_coverage(witness)}")
     if result is not None:
         print(budget_text(result))
+
+
+def _coverage(witness: Mapping[str, Any]) -> str:
+    spikes = f"{witness['gate_spikes']} gate spikes, " if "gate_spikes" in witness else ""
+    return (
+        f"its {witness['frames']} frames hold {spikes}{witness['restored_regions']} restored "
+        f"regions and {witness['closed_tokens']} closed tokens"
+    )
 
 
 def _recovery_line(record: RunRecord, extra: dict[str, Any]) -> str:
@@ -62,8 +77,11 @@ def run_figures(record: RunRecord, verdict: dict[str, Any], command: str) -> dic
     timing = record.timing_ms
     worst = verdict["extra_compute"]["worst_percent"] or 0.0
     pruned = timing["pruned_end_to_end"]
-    values = {
-        "chain_macs_ratio": (float(verdict["macs"]["ratio_mean"]), ""),
+    ratio = float(verdict["macs"]["ratio_mean"])
+    values: dict[str, tuple[float, str]] = {
+        "chain_macs_ratio": (ratio, ""),
+        "chain_conversion_ratio": (timing["dense_linear"] / pruned * ratio, ""),
+        "chain_gate_spikes": (int(verdict["extra_compute"]["spikes"]), ""),
         "chain_extra_compute_worst": (float(worst), "%"),
         "chain_speedup_vs_dense_sdpa": (timing["dense_sdpa"] / pruned, "×"),
         "chain_speedup_vs_dense_linear": (timing["dense_linear"] / pruned, "×"),
@@ -71,4 +89,10 @@ def run_figures(record: RunRecord, verdict: dict[str, Any], command: str) -> dic
     for name in ("miou_dense", "miou_pruned", "miou_integer"):
         if name in record.quality:
             values[f"chain_{name}"] = (100 * record.quality[name], "%")
-    return {k: found_now(v, unit=unit, command=command) for k, (v, unit) in values.items()}
+    found = {k: found_now(v, unit=unit, command=command) for k, (v, unit) in values.items()}
+    for line in verdict["energy"]["comparisons"]:
+        if line["baseline"] == ENERGY_BASELINE and line["ratio"] is not None:
+            found["chain_energy_vs_pruned_int8"] = found_now(
+                float(line["ratio"]), unit="×", command=command, kind="modelled"
+            )
+    return found

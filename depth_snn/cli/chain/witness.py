@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from conversion.graph import Graph
 from depth_snn.cli.progress import Progress
+from depth_snn.errors import EngineError
 from sims.fast import simulate as simulate_fast
 from sims.reference import simulate as simulate_reference
 from sims.result import SimResult, first_difference
@@ -24,8 +25,16 @@ def stack_inputs(frames: list[Inputs]) -> Inputs:
 
 
 def compare(name: str, left: Values, right: Values, frames: int) -> dict[str, Any]:
-    """Count the values on which two engines differ, over every port both have."""
-    keys = sorted(set(left) & set(right))
+    """Count the values on which two engines differ, over every port.
+
+    Raises:
+        EngineError: One of them lacks a port that the other has.
+    """
+    keys = sorted(set(left) | set(right))
+    for key in keys:
+        if key not in left or key not in right:
+            side = "first" if key not in left else "second"
+            raise EngineError(f"{name}: the {side} has no port {key!r}, but the other has it")
     mismatches = sum(int((left[k] != right[k]).sum()) for k in keys)
     first = first_difference({k: left[k] for k in keys}, {k: right[k] for k in keys})
     return {
@@ -37,7 +46,7 @@ def compare(name: str, left: Values, right: Values, frames: int) -> dict[str, An
     }
 
 
-def reference_witness(graph: Graph, inputs: Inputs, probes: Values | None = None) -> dict[str, Any]:
+def reference_witness(graph: Graph, inputs: Inputs) -> dict[str, Any]:
     """Run reference and fast simulator on the same inputs and compare every port and count."""
     frames = len(next(iter(inputs.values())))
     reference = run_reference(graph, inputs)
@@ -48,7 +57,14 @@ def reference_witness(graph: Graph, inputs: Inputs, probes: Values | None = None
 
 
 def count_differences(left: SimResult, right: SimResult) -> int:
-    """Event counts, over nodes and frames, on which two simulators differ."""
+    """Event counts, over nodes and frames, on which two simulators differ.
+
+    Raises:
+        EngineError: One of them did not count a node that the other did.
+    """
+    uneven = sorted(set(left.counts) ^ set(right.counts))
+    if uneven:
+        raise EngineError(f"node {uneven[0]!r} was counted by only one of two simulators")
     fields = (
         "spikes", "messages", "synaptic_operations", "updates_active", "updates_idle",
         "macs_off_core",
