@@ -15,7 +15,7 @@ setup:  ## create .venv and install the pinned packages; instant when done befor
 	@sh scripts/bootstrap.sh
 
 demo: setup  ## run the chain on a built-in street scene; CLIP=video.mp4 adds your own clip
-	$(DEPTH) run scene:street --out $(OUT)/demo --frames $(FRAMES) --budget street --lava-frames 3
+	$(DEPTH) run scene:street --out $(OUT)/demo --frames $(FRAMES) --budget street --lava-frames 8
 ifdef CLIP
 	$(DEPTH) run "$(CLIP)" --out $(OUT)/demo-clip --frames $(FRAMES)
 endif

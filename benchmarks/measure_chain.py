@@ -17,10 +17,12 @@ from depth_snn.errors import FigureError
 from depth_snn.figures import Figure, found_now, load_figures, write_measurement
 
 COMMAND = "python benchmarks/measure_chain.py"
-TIMED = ("chain_speedup_vs_dense_sdpa", "chain_speedup_vs_dense_linear")
+TIMED = (
+    "chain_speedup_vs_dense_sdpa", "chain_speedup_vs_dense_linear", "chain_conversion_ratio",
+)  # fmt: skip
 EXACT = (
     "chain_macs_ratio", "chain_extra_compute_worst", "chain_miou_dense", "chain_miou_pruned",
-    "chain_miou_integer",
+    "chain_miou_integer", "chain_energy_vs_pruned_int8", "chain_gate_spikes",
 )  # fmt: skip
 NAMES = (*TIMED, *EXACT)
 
@@ -42,12 +44,15 @@ def measure(network: str, frames: int, repeats: int) -> dict[str, Figure]:
         runs = [run_once(network, frames, Path(name)) for _ in range(repeats)]
     found = {}
     for name in NAMES:
-        values = [run[name].value for run in runs]
-        unit = runs[0][name].unit
+        if any(name not in run for run in runs):
+            raise FigureError(f"{name}: the run did not measure it")
+        values, first = [run[name].value for run in runs], runs[0][name]
         if name in EXACT and len(set(values)) > 1:
             raise FigureError(f"{name} differs between repeats: {values}")
         spread = (max(values) - min(values)) / 2 if name in TIMED else None
-        found[name] = found_now(median(values), unit=unit, spread=spread, command=COMMAND)
+        found[name] = found_now(
+            median(values), unit=first.unit, spread=spread, command=COMMAND, kind=first.kind
+        )
     return found
 
 

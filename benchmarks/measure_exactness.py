@@ -1,4 +1,4 @@
-"""How far the pruned stream is from the dense network: with nothing pruned, and after sparse frames.
+"""How far the pruned stream is from the dense network, with nothing pruned and after sparse frames.
 
 With every threshold at zero each frame is compared. After frames in which random tokens were left
 out, the last frame is held still and opened part by part, until every stage has seen every token

@@ -20,7 +20,8 @@ def main() -> None:
     config, gate = NETWORKS["street"], GateConfig(cap_percent=CAP_PERCENT)
     prices = prices_of(config, scored=True)
     params = RestoreParams(
-        region_of=config.region_of(), price=prices.per_stage(), regions=config.regions,
+        region_of=config.region_of(), price=prices.per_stage(),
+        own_price=prices.own_per_stage(), regions=config.regions,
         hold=gate.hold, cap_percent=gate.cap_percent, refill_percent=gate.refill_percent,
         capacity=prices.dense_macs(),
     )  # fmt: skip

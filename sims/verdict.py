@@ -56,6 +56,15 @@ _KEYS = (
 )
 
 
+def broken_witnesses(witnesses: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Names of the comparisons that found a difference."""
+    return tuple(
+        name
+        for name, found in witnesses.items()
+        if found.get("mismatches") or found.get("count_mismatches")
+    )
+
+
 def build_verdict(
     record: RunRecord,
     energy: EnergyReport,

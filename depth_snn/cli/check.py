@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from depth_snn.cli.common import check_file_target
-from depth_snn.errors import ExitCode
+from depth_snn.errors import EngineError, ExitCode
 
 NAME = "check"
 HELP = "judge a finished run against a budget file"
@@ -35,15 +35,18 @@ def run(args: argparse.Namespace) -> int:
     from sims.budget_table import budget_text
     from sims.energy import estimate_energy
     from sims.record_file import load_record
-    from sims.verdict import build_verdict, write_verdict
+    from sims.verdict import broken_witnesses, build_verdict, write_verdict
 
     check_file_target("--json", args.json)
     budget = load_budget(args.budget)
     record = load_record(args.record)
     energy = estimate_energy(record)
     result = evaluate(record, budget, energy)
+    broken = broken_witnesses(record.witnesses)
     print(budget_text(result))
     if args.json:
-        verdict = build_verdict(record, energy, result)
-        write_verdict(args.json, verdict)
+        write_verdict(args.json, build_verdict(record, energy, result, broken=broken))
+    if broken:
+        names = ", ".join(broken)
+        raise EngineError(f"{args.record}: the run is not valid, its witnesses differ: {names}")
     return ExitCode.OK if result.passed else ExitCode.EXCEEDED

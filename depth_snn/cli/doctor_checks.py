@@ -59,7 +59,6 @@ CORE = (
     Package("numba", "numba", "the fast simulator"),
     Package("matplotlib", "matplotlib", "pictures"),
     Package("jinja2", "jinja2", "reports"),
-    Package("rich", "rich", "progress"),
     *((Package("tomli", "tomli", "budget files"),) if sys.version_info < (3, 11) else ()),
 )
 """Without one of these `depth-snn run` does not work."""

@@ -34,7 +34,7 @@ exit status: 0 within the budget (or none given), 2 a limit exceeded, 1 error"""
 
 OUTCOME = (
     "verdict.json", "report.html", "overlay.png", "tokens.png", "gates.png", "energy.png",
-    "compute.png",
+    "compute.png", "run.h5", "graph.h5", "inputs.h5",
 )  # fmt: skip
 """Files that say how a run went; those of an earlier run go before results are replaced."""
 
@@ -136,14 +136,13 @@ def _finish(
 
 def _judge(args: argparse.Namespace, record: RunRecord, budget: Any, cut_off: bool) -> int:
     """Energy, budget, verdict, report; prints the short answer."""
-    from depth_snn.cli.chain.engines import broken_witnesses
     from depth_snn.cli.chain.summary import print_summary, run_figures
     from depth_snn.figures import write_measurement
     from sims.budget import evaluate
     from sims.energy import estimate_energy
     from sims.record_file import save_record
     from sims.report.write import write_report
-    from sims.verdict import build_verdict, write_verdict
+    from sims.verdict import broken_witnesses, build_verdict, write_verdict
 
     energy = estimate_energy(record)
     save_record(record, args.out / "run.h5")

@@ -48,8 +48,9 @@ def cap_percent(record: RunRecord) -> float:
     """
     gate = record.policy.get("gate")
     value = gate.get("cap_percent") if isinstance(gate, dict) else None
-    known = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-    return float(value) if known else DEFAULT_CAP_PERCENT
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    return DEFAULT_CAP_PERCENT
 
 
 def _categories(axes: Axes, record: RunRecord) -> None:

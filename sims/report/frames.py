@@ -56,7 +56,7 @@ def draw_overlay(record: RunRecord, frames: tuple[KeyFrame, ...], path: Path) ->
         for c in present
     ]
     if any(event_boxes(record, key.frame) for key in frames):
-        handles.append(Patch(facecolor="none", edgecolor=YELLOW, label="event begins (outlined)"))
+        handles.append(Patch(facecolor="none", edgecolor=YELLOW, label="event begins"))
     _legend(figure, handles, "predicted class")
     return save_figure(figure, path)
 
@@ -194,7 +194,7 @@ def _legend(figure: Figure, handles: list[Patch], title: str) -> None:
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=min(len(handles), 8),
+        ncols=min(len(handles), 9),
         fontsize=8,
         title=title,
         title_fontsize=8,

@@ -16,6 +16,7 @@ from sims.record import RunRecord
 from sims.verdict import timing_ratios
 
 Rows = list[tuple[str, ...]]
+_FRACTIONS = ("miou_", "iou_", "agreement_")
 
 
 def headline(budget: BudgetResult | None, broken: Sequence[str] = ()) -> dict[str, str]:
@@ -200,12 +201,15 @@ def witness_rows(record: RunRecord) -> Rows:
 
 
 def quality_rows(record: RunRecord) -> Rows:
-    """Quality as percentages.
+    """Fractions of 1 as percentages, other measures (errors of logits) as they are.
 
     Args:
         record: The run.
     """
-    return [(name, f"{100 * value:.2f} %") for name, value in record.quality.items()]
+    return [
+        (name, f"{100 * value:.2f} %" if name.startswith(_FRACTIONS) else f"{value:.4g}")
+        for name, value in record.quality.items()
+    ]
 
 
 def price_rows(table: CostTable) -> Rows:

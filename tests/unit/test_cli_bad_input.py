@@ -138,7 +138,8 @@ def test_check_refuses(finished: Path, tmp_path: Path) -> None:
     run, text = finished / "run.h5", tmp_path / "text"
     text.write_text("no run", encoding="utf-8")
     refused(depth_snn("check", text, "--budget", "street"), "not a readable run file")
-    refused(depth_snn("check", finished / "graph.h5", "--budget", "street"), "not a run")
+    other = finished / "graph.h5"
+    refused(depth_snn("check", other, "--budget", "street"), "not a depth-snn-run file")
     refused(depth_snn("check", tmp_path / "none", "--budget", "street"), "no such file")
     refused(depth_snn("check", run, "--budget", tmp_path / "none"), "no such file")
     refused(depth_snn("check", run, "--budget", text), "not valid TOML")

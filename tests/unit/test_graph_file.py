@@ -77,7 +77,8 @@ def test_wide_integers_come_back(tmp_path: Path) -> None:
     graph, _ = golden_case()
     gate = graph.by_name["gate.restore"]
     wide = type(gate)(**{"name": gate.name, **gate.attributes(), "capacity": 2**50,
-                         "price": np.array([2**40, 3]), "own_price": np.array([2**39, 3])})  # fmt: skip
+                         "price": np.array([2**40, 3]),
+                         "own_price": np.array([2**39, 3])})  # fmt: skip
     nodes = tuple(wide if n is gate else n for n in graph.nodes)
     changed = Graph(name="wide", dialect="quantised", nodes=nodes, edges=graph.edges)
     save_graph(changed, tmp_path / "g.h5")

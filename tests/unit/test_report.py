@@ -6,6 +6,7 @@ import re
 import runpy
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,10 +19,11 @@ from sims.budget import evaluate
 from sims.budget_file import parse_budget
 from sims.energy import estimate_energy
 from sims.record import TOKEN_CUT, RunRecord
-from sims.report import compute_plot, write_report
+from sims.report import compute_plot, frames, write_report
 from sims.report.frames import draw_overlay, event_boxes, token_picture
 from sims.report.gates import active_regions
 from sims.report.key_frames import KeyFrame, choose_key_frames
+from sims.report.sections import quality_rows
 from sims.report.write import render_page
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
@@ -138,12 +140,12 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_key_frames_follow_the_run() -> None:
     record = make_record()
-    frames = choose_key_frames(record)
-    reasons = {key.frame: key.reason for key in frames}
+    chosen = choose_key_frames(record)
+    reasons = {key.frame: key.reason for key in chosen}
     restored = (record.token_state == 2).sum(axis=1)
     assert reasons[0] == "first frame, dense" and reasons[12] == "pedestrian begins"
     assert int(restored.argmax()) in reasons
-    assert list(reasons) == sorted(reasons) and len(frames) == 6
+    assert list(reasons) == sorted(reasons) and len(chosen) == 6
     assert [key.frame for key in choose_key_frames(make_record(3))] == [0, 1, 2]
 
 
@@ -176,32 +178,32 @@ def test_token_picture_tints_what_was_computed() -> None:
 def test_cap_of_the_run_is_drawn(
     policy: dict[str, object], percent: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: list[Figure] = []
-    keep = compute_plot.save_figure
-    monkeypatch.setattr(
-        compute_plot, "save_figure", lambda f, path: (drawn.append(f), keep(f, path))[1]
-    )
+    drawn = _keep_figures(monkeypatch, compute_plot)
     compute_plot.draw_compute(two_node_record(policy=policy), tmp_path / "compute.png")
     lines = {line.get_label(): line for line in drawn[0].axes[1].lines}
     assert list(lines[f"cap {percent:g} %"].get_ydata()) == [percent, percent]
     assert drawn[0].axes[1].get_ylim()[1] > percent
 
 
-def test_event_box_is_outlined_where_the_event_begins(tmp_path: Path) -> None:
-    """Of two runs that differ in the event only, the pictures differ on its outline only."""
-    key = (KeyFrame(12, "event"),)
-    box = [150, 60, 210, 98]
-    event = {"kind": "pedestrian", "first_frame": 12, "last_frame": 13, "box": box}
-    outside = {**event, "first_frame": 11}
-    assert event_boxes(make_record(13, events=(event,)), 12) == [(150, 60, 210, 98)]
-    assert event_boxes(make_record(13, events=({**event, "box": [1, 2]},)), 12) == []
-    shown = []
-    for place, events in enumerate(((event,), (outside,))):
-        path = draw_overlay(make_record(13, events=events), key, tmp_path / f"{place}.png")
-        with Image.open(path) as image:
-            shown.append(np.asarray(image.convert("RGB")).astype(int))
-    yellow = (shown[0] == (0xF0, 0xE4, 0x42)).all(axis=2)
-    assert yellow.sum() > 200 and not (shown[1] == (0xF0, 0xE4, 0x42)).all(axis=2).any()
+def test_event_box_is_outlined_where_the_event_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = {"kind": "pedestrian", "first_frame": 12, "last_frame": 13, "box": [150, 60, 210, 98]}
+    record = make_record(14, events=(event, {**event, "box": [1, 2]}))
+    assert event_boxes(record, 12) == [(150, 60, 210, 98)] and event_boxes(record, 13) == []
+    drawn = _keep_figures(monkeypatch, frames)
+    path = draw_overlay(record, (KeyFrame(12, "a"), KeyFrame(13, "b")), tmp_path / "overlay.png")
+    begins, later = ([p.get_bbox().bounds for p in axes.patches] for axes in drawn[0].axes)
+    assert set(begins) == {(149.5, 59.5, 60.0, 38.0)} and later == []
+    with Image.open(path) as image:
+        yellow = (np.asarray(image.convert("RGB")) == (0xF0, 0xE4, 0x42)).all(axis=2)
+    assert yellow.sum() > 200
+
+
+def test_only_fractions_are_shown_as_percentages() -> None:
+    quality = {"miou_integer": 0.5, "iou_vehicle_dense": 0.25, "integer_error_logit_mean": 0.0634}
+    rows = quality_rows(two_node_record(quality=quality))
+    assert [value for _, value in rows] == ["50.00 %", "25.00 %", "0.0634"]
 
 
 def test_active_regions_come_by_spikes() -> None:
@@ -209,6 +211,19 @@ def test_active_regions_come_by_spikes() -> None:
     order = active_regions(record)
     spikes = record.spikes.sum(axis=0)
     assert spikes[order[0]] == spikes.max() and len(set(order.tolist())) == 5
+
+
+def _keep_figures(monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> list[Figure]:
+    """Figures that a module saves from now on; they are still written."""
+    drawn: list[Figure] = []
+    save = module.save_figure
+
+    def keep(figure: Figure, path: Path) -> Path:
+        drawn.append(figure)
+        return Path(save(figure, path))
+
+    monkeypatch.setattr(module, "save_figure", keep)
+    return drawn
 
 
 def _pictures(written: tuple[RunRecord, dict[str, Path]]) -> dict[str, Path]:

@@ -137,15 +137,17 @@ def test_ten_thousand_sparse_frames_leave_no_drift() -> None:
         stream.step(windows, partial_mask(rng, config), state)
         if count + 1 in (FEW_FRAMES, MANY_FRAMES):
             found[count + 1] = settled_difference(model, frames[-1], state)
-    drift = [
+    last = state_errors(config, state)
+    error = max(float(np.abs(after).max()) / scale for after, scale in last)
+    drift = max(
         float(np.abs(after - before).max()) / scale
-        for (before, _), (after, scale) in zip(first, state_errors(config, state), strict=True)
-    ]
-    print(f"difference from dense by frames: {found}; drift of the attention state: {drift}")
-    assert 0 < found[MANY_FRAMES] <= 1e-4
-    assert found[MANY_FRAMES] <= GROWTH * found[FEW_FRAMES]
+        for (before, _), (after, scale) in zip(first, last, strict=True)
+    )
+    print(f"from dense, by frames: {found}; attention state: error {error:.1e}, drift {drift:.1e}")
+    assert found[MANY_FRAMES] <= 1e-4
+    assert found[MANY_FRAMES] <= GROWTH * max(found[FEW_FRAMES], 1e-6)
     # The first frame's state is rounded to single precision; nothing is added to that error.
-    assert max(drift) <= 1e-9
+    assert error <= 1e-6 and drift <= 1e-9
 
 
 def test_tokens_that_are_not_opened_keep_their_results_exactly() -> None:

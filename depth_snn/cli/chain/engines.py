@@ -28,7 +28,7 @@ LAVA_SECONDS_PER_STEP = 5.0
 LAVA_START_SECONDS = 60.0
 OFFLINE_FRAMES = 240
 """Frames of one run on an engine that gets all inputs at once, which are held until then."""
-LAVA_SCENE, LAVA_SEED, LAVA_SPEAKS = "scene:driving", 0, 8
+LAVA_SCENE, LAVA_SEED, LAVA_SPEAKS = "scene:driving", 2, 8
 """What Lava checks, and the frames after which its gates must have fired and restored."""
 
 
@@ -74,15 +74,6 @@ def run_witnesses(
     if lava_frames:
         found["lava_vs_reference"] = small_lava_witness(lava_frames)
     return found
-
-
-def broken_witnesses(witnesses: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """Names of the comparisons that found a difference."""
-    return tuple(
-        name
-        for name, found in witnesses.items()
-        if found.get("mismatches") or found.get("count_mismatches")
-    )
 
 
 def coverage(decisions: Sequence[Decision]) -> dict[str, int]:
