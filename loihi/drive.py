@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -25,6 +25,8 @@ from loihi import segments, shim
 
 POLL_S = 0.003
 """Pause between two looks at the actors."""
+GRACE_POLLS = 100
+"""Looks granted to a failing process to say why, once another has ended because of it."""
 
 STATUS_FILE = "status.json"
 OPTIONS_FILE = "options.json"
@@ -83,14 +85,22 @@ def _raise_failures(runtime: Any, names: list[str]) -> None:
     """Raise what an actor raised, or that one ended without having been told to."""
     actors = runtime._messaging_infrastructure.actors
     names = [*names, *("runtime service" for _ in actors[len(names) :])]
+    _raise_reported(actors, names)
+    for name, actor in zip(names, actors, strict=True):
+        if not actor.is_alive() and not actor.exception:
+            # A process may end because its neighbour failed; the neighbour's words may come later.
+            for _ in range(GRACE_POLLS):
+                time.sleep(POLL_S)
+                _raise_reported(actors, names)
+            raise EngineError(f"process {name!r} ended by itself, {_exit_words(actor.exitcode)}")
+
+
+def _raise_reported(actors: Sequence[Any], names: Sequence[str]) -> None:
     for name, actor in zip(names, actors, strict=True):
         if actor.exception:
             error, trace = actor.exception
             sys.stderr.write(trace)
             raise EngineError(f"process {name!r} failed with {_one_line(error)}")
-    for name, actor in zip(names, actors, strict=True):
-        if not actor.is_alive() and not actor.exception:
-            raise EngineError(f"process {name!r} ended by itself, {_exit_words(actor.exitcode)}")
 
 
 def _raise_first_failure(runtime: Any, names: list[str]) -> NoReturn:

@@ -96,8 +96,10 @@ def test_eval_prints_a_row_for_each_scene() -> None:
     assert done.code == 0, done
     rows = {words[0]: words[1:] for words in map(str.split, done.out.splitlines())}
     assert rows["street"][0] == rows["driving"][0] == "2"
-    numbers = [float(w) for name in ("street", "driving") for w in rows[name][1:5]]
-    assert all(0 < n < 200 for n in numbers) and np.ptp(numbers) > 1
+    # On so small a picture motion alone costs more than the network, so work has no upper bound.
+    assert all(float(rows[name][1]) > 0 for name in ("street", "driving"))
+    numbers = [float(w) for name in ("street", "driving") for w in rows[name][2:5]]
+    assert all(0 < n < 100 for n in numbers) and np.ptp(numbers) > 1
     assert rows["street"][1:5] != rows["driving"][1:5]
 
 
