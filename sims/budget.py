@@ -22,6 +22,8 @@ _AJ_PER_UJ = 10**12
 _MAX_DECIMALS = 40
 MEAN = "mean"
 """Note of a result that is a mean over frames rather than one frame's value."""
+PRICED_PART = "on the priced part only"
+"""In the note of a result whose observed value is a lower bound."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ def _energy(energy: EnergyReport, tier: str, frames: range, limit: Limit) -> _Ob
     worst = _worst([Fraction(value, _AJ_PER_UJ) for value in total.lower_aj], frames)
     note = f"tier {tier}, modelled with {energy.table.name}"
     if total.unknown:
-        note += f"; on the priced part only, unknown: {', '.join(total.unknown)}"
+        note += f"; {PRICED_PART}, unknown: {', '.join(total.unknown)}"
     return _Observation(worst.value, worst.layer, worst.frame, note)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sims.budget import MEAN, BudgetResult, LimitResult
+from sims.budget import MEAN, PRICED_PART, BudgetResult, LimitResult
 
 COLUMNS = ("", "limit", "layer", "observed", "allowed", "headroom", "worst frame")
 
@@ -46,9 +46,9 @@ def row_cells(result: LimitResult, more: int) -> tuple[str, ...]:
         "PASS" if result.passed else "FAIL",
         result.name,
         layer,
-        f"{result.observed_text} {result.unit}{mean}",
+        f"{'≥ ' if PRICED_PART in result.note else ''}{result.observed_text} {result.unit}{mean}",
         f"{'≤' if result.comparison == '<=' else '≥'} {result.limit_text}",
-        result.headroom_text,
+        f"{'at most ' if PRICED_PART in result.note else ''}{result.headroom_text}",
         "" if result.worst_frame is None else str(result.worst_frame),
     )
 
@@ -84,7 +84,9 @@ def outcome_line(result: BudgetResult) -> str:
         A sentence without a line break.
     """
     if result.passed:
-        return f"PASS: all {len(result.limits)} limits of {result.source} hold"
+        partly = sum(PRICED_PART in limit.note for limit in result.limits)
+        more = f", {partly} of them as far as prices are known" if partly else ""
+        return f"PASS: all {len(result.limits)} limits of {result.source} hold{more}"
     first, *rest = result.failures
     where = (
         first.layer if first.worst_frame is None else f"{first.layer}, frame {first.worst_frame}"

@@ -8,6 +8,11 @@ import numpy as np
 
 from sims.record import TOKEN_COMPUTED, TOKEN_RESTORED, RunRecord
 
+BURST_FRAMES = 12
+"""Frames after the start of an event in which its most restored frame is looked for."""
+BEFORE = 3
+"""Frames before the start of an event that count as before it: limbs may show a little earlier."""
+
 
 @dataclass(frozen=True)
 class KeyFrame:
@@ -54,8 +59,11 @@ def _candidates(record: RunRecord) -> list[tuple[int, str]]:
         first = event.get("first_frame")
         if isinstance(first, int):
             kind = str(event.get("kind", "event"))
-            found += [(first, f"{kind} begins"), (first - 1, f"before {kind}")]
-    found += [(t, "restored") for t in most_restored[1:2]]
+            window = np.arange(max(first, 0), min(first + BURST_FRAMES, frames))
+            if window.size and restored[window].any():
+                busiest = int(window[np.argmax(restored[window])])
+                found.append((busiest, f"{busiest - first} frames into {kind}"))
+            found += [(first, f"{kind} begins"), (first - BEFORE, f"before {kind}")]
     found.append((int(steady[np.argmax(computed[steady])]), "most computed"))
     found += [(int(t), "evenly spaced") for t in np.linspace(0, frames - 1, 9).round()]
     return found + [(t, "evenly spaced") for t in range(frames)]
