@@ -1,4 +1,4 @@
-"""Our integer neuron reproduces a trace recorded on a real Loihi 2: 1000 of 1000 spikes.
+"""Our integer neuron reproduces a trace recorded on a real Loihi 2: all 1000 steps, 4 spikes.
 
     python examples/07_silicon_trace.py [TRACE.csv]
 
