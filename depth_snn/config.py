@@ -14,57 +14,82 @@ from depth_snn.errors import ConfigError
 from depth_snn.toml_io import load_toml
 
 
+KINDS = ("loihi", "vit")
+"""Kinds of network: what converts to Loihi arithmetic, and its float twin."""
+
+
 @dataclass(frozen=True)
 class NetworkConfig:
     """Shape of a segmentation ViT over a token grid.
 
+    A convolution stem halves the picture until one position is one token; the decoder sees the
+    stem's finer levels again and predicts ``cells`` × ``cells`` cells per token.
+
     Attributes:
         name: What the network is called.
+        kind: ``"loihi"`` (ReLU, BatchNorm, linear attention) or ``"vit"`` (its float twin).
         height, width: Input size in pixels.
-        patch: Token stride in pixels; the grid is (height/patch, width/patch).
-        window: Side of the square of pixels a token sees, centred on its patch.
+        stem: Channels of the stem's levels at 1/2, 1/4, …; one more convolution makes the tokens.
         dim: Channels of the residual stream.
         heads: Heads kept in each layer; its length is the number of layers.
         head_dim: Channels of one head.
         mlp: Hidden channels of the MLP.
         classes: Number of classes.
-        cells: Sub-cells a token predicts along each side.
+        decoder: Channels of the decoder at each cell.
         region: Tokens along each side of a gate region.
     """
 
     name: str = "street"
+    kind: str = "loihi"
     height: int = 128
     width: int = 256
-    patch: int = 8
-    window: int = 16
+    stem: tuple[int, ...] = (16, 32)
     dim: int = 128
     heads: tuple[int, ...] = (4, 4, 4, 4)
     head_dim: int = 32
     mlp: int = 256
     classes: int = 8
-    cells: int = 4
+    decoder: int = 32
     region: int = 2
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "heads", tuple(int(h) for h in self.heads))
-        for key in ("height", "width", "patch", "window", "dim", "head_dim", "mlp", "classes",
-                    "cells", "region"):  # fmt: skip
+        for key in ("stem", "heads"):
+            object.__setattr__(self, key, tuple(int(n) for n in getattr(self, key)))
+        if self.kind not in KINDS:
+            raise ConfigError(f"network {self.name}: kind {self.kind!r}, not {' or '.join(KINDS)}")
+        if not 1 <= len(self.stem) <= 4 or min(self.stem) < 1:
+            raise ConfigError(f"network {self.name}: stem {self.stem} needs 1 to 4 levels")
+        for key in ("height", "width", "dim", "head_dim", "mlp", "classes", "decoder", "region"):
             if not 1 <= getattr(self, key) <= 2**20:
                 raise ConfigError(
                     f"network {self.name}: {key} {getattr(self, key)} is out of range"
                 )
         for side, size in (("height", self.height), ("width", self.width)):
             unit = self.patch * self.region
-            if size <= 0 or size % unit:
+            if size % unit:
                 raise ConfigError(f"network {self.name}: {side} {size} is no multiple of {unit}")
-        if (self.window - self.patch) % 2 or self.window < self.patch:
-            raise ConfigError(
-                f"network {self.name}: window {self.window} does not centre on a patch"
-            )
         if not self.heads or min(self.heads) < 1:
             raise ConfigError(f"network {self.name}: every layer needs at least one head")
-        if self.patch % self.cells:
-            raise ConfigError(f"network {self.name}: patch {self.patch} has no {self.cells} cells")
+
+    @property
+    def patch(self) -> int:
+        """Token stride in pixels: each level of the stem, and the embedding, halve the picture."""
+        return 2 ** (len(self.stem) + 1)
+
+    @property
+    def margin(self) -> int:
+        """Pixels of padding around the picture, so that what a token sees is centred on it."""
+        return self.patch - 1
+
+    @property
+    def window(self) -> int:
+        """Side of the square of pixels that a token's embedding sees."""
+        return self.patch + 2 * self.margin
+
+    @property
+    def cells(self) -> int:
+        """Cells a token predicts along each side: one per position of the stem's first level."""
+        return self.patch // 2
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -87,11 +112,6 @@ class NetworkConfig:
         return self.layers + 1
 
     @property
-    def inputs(self) -> int:
-        """Values in one token's window."""
-        return self.window * self.window * 3
-
-    @property
     def outputs(self) -> int:
         """Values a token predicts: cells × cells × classes."""
         return self.cells * self.cells * self.classes
@@ -110,7 +130,7 @@ class NetworkConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; :meth:`from_dict` reads it back."""
-        return asdict(self) | {"heads": list(self.heads)}
+        return asdict(self) | {"heads": list(self.heads), "stem": list(self.stem)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
@@ -121,16 +141,6 @@ class NetworkConfig:
         """
         _known_keys(cls, values, "network")
         return cls(**values)
-
-
-NETWORKS: dict[str, NetworkConfig] = {
-    "street": NetworkConfig(),
-    "tiny": NetworkConfig(
-        name="tiny", height=32, width=64, window=8, dim=16, heads=(2, 2), head_dim=8,
-        mlp=32, region=2,
-    ),
-}  # fmt: skip
-"""Shapes of the networks that `depth-snn train` knows."""
 
 
 @dataclass(frozen=True)

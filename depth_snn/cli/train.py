@@ -1,94 +1,176 @@
-"""`depth-snn train`: train the segmentation network on built-in scenes."""
+"""`depth-snn train`: train a segmentation network by a recipe."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from depth_snn.cli.common import check_file_target, count, positive
+from depth_snn.cli.common import check_file_target, check_folder_target, count, positive
 from depth_snn.errors import ConfigError, ExitCode
 
-NAME = "train"
-HELP = "train the segmentation network on built-in scenes"
-EXAMPLE = """examples:
-  depth-snn train --network street --out street.safetensors    as the shipped weights were made
-  depth-snn train --network tiny --steps 300 --clips 20 --out t.safetensors
+if TYPE_CHECKING:
+    from depth_snn.models.build import Network
+    from depth_snn.training.dataset import LabelledFrames
+    from depth_snn.training.recipe import Recipe
 
-Interrupt it and run it again: it goes on from FILE.checkpoint and ends with the same weights."""
+NAME = "train"
+HELP = "train a segmentation network by a recipe (a TOML file)"
+EXAMPLE = """examples:
+  depth-snn train tiny --out tiny.safetensors              a shipped recipe, minutes
+  depth-snn train small_vit --out vit.safetensors --log runs/vit
+  depth-snn train small --out small.safetensors --teacher vit.safetensors
+  depth-snn train camvid --out camvid.safetensors --data CamVid
+  depth-snn train my.toml --steps 200 --out try.safetensors
+
+Interrupt it and run it again: it goes on from FILE.checkpoint and ends with the same weights.
+Recipes that come with the project are listed by `depth-snn train --list`."""
 
 SAVE_EVERY = 100
 """Steps between checkpoints."""
-HELD_OUT_SEED = 1_000_000
-RECIPES = {"street": (2500, 300, 8), "tiny": (1500, 40, 16)}
-"""Steps, clips of twelve frames, and batch of each shipped network."""
+LOG_EVERY = 10
+"""Steps between entries of the metrics log."""
+UNSEEN_SEED = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="name or .toml file")
+    parser.add_argument("--list", action="store_true", help="list the shipped recipes and stop")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="weights (.safetensors)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the data set a recipe names")
+    parser.add_argument("--start", metavar="NAME", help="weights to start from instead")
+    parser.add_argument("--teacher", metavar="NAME", help="weights to learn from instead")
+    parser.add_argument("--steps", type=positive, metavar="N", help="optimiser steps instead")
+    parser.add_argument("--clips", type=positive, metavar="N", help="clips to paint instead")
+    parser.add_argument("--batch", type=positive, metavar="N", help="frames per step instead")
+    parser.add_argument("--seed", type=count, metavar="N", help="seed of the training instead")
     parser.add_argument(
-        "--network", choices=sorted(RECIPES), default="street", help="shape to train"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="weights (.safetensors)"
-    )
-    parser.add_argument("--steps", type=positive, metavar="N", help="optimiser steps")
-    parser.add_argument(
-        "--clips", type=positive, metavar="N", help="groups of twelve frames to paint"
-    )
-    parser.add_argument("--batch", type=positive, metavar="N", help="frames per step")
-    parser.add_argument(
-        "--seed", type=count, default=0, metavar="N", help="seed of weights, scenes and batches"
-    )
-    parser.add_argument(
-        "--unseen", type=positive, default=16, metavar="N",
-        help="groups of twelve frames to measure accuracy on (default 16)",
+        "--unseen", type=positive, default=64, metavar="N",
+        help="groups of twelve frames to measure accuracy on (default 64)",
     )  # fmt: skip
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
+    parser.add_argument("--log", type=Path, metavar="DIR", help="metrics log for TensorBoard")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep painted frames here")
     parser.add_argument("--workers", type=positive, metavar="N", help="processes that paint")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Paint, train, measure on held-out assets, save."""
+    """Paint or read, train, measure on unseen frames, save."""
+    from depth_snn.training.recipe import load_recipe, shipped_recipes
+
+    if args.list:
+        for name in shipped_recipes():
+            print(f"{name:20} {_summary(load_recipe(name))}")
+        return ExitCode.OK
+    if args.recipe is None or args.out is None:
+        raise ConfigError("train needs a recipe and --out FILE; `--list` shows the recipes")
     if args.out.suffix != ".safetensors":
         raise ConfigError(f"--out {args.out}: expected a name that ends in .safetensors")
     check_file_target("--out", args.out)
+    for option in ("log", "cache"):
+        if getattr(args, option) is not None:
+            check_folder_target(f"--{option}", getattr(args, option))
+    recipe = _changed(load_recipe(args.recipe), args)
+    start = time.monotonic()
+    model = _train(recipe, args)
+    minutes = (time.monotonic() - start) / 60
+    _save(model, recipe, args, minutes)
+    return ExitCode.OK
+
+
+def _summary(recipe: Recipe) -> str:
+    net, train = recipe.network, recipe.train
+    words = f"{net.kind}, {net.width}×{net.height}, {net.layers} layers of {net.dim}"
+    words += f"; {train.steps} steps of {train.batch} {recipe.data.source}"
+    if train.start:
+        words += f", from {train.start}"
+    if train.teacher:
+        words += f", taught by {train.teacher}"
+    return words + (", through rounding" if train.quantise else "")
+
+
+def _changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
+    from depth_snn.training.recipe import Recipe
+
+    plain = recipe.to_dict()
+    for key in ("start", "teacher", "steps", "batch", "seed"):
+        if getattr(args, key) is not None:
+            plain["train"][key] = getattr(args, key)
+    if args.clips is not None:
+        plain["data"]["clips"] = args.clips
+    return Recipe.from_dict(plain, str(args.recipe))
+
+
+def _train(recipe: Recipe, args: argparse.Namespace) -> Network:
+    from depth_snn.cli.progress import Progress
+    from depth_snn.models.weights import find_weights, load_network
+    from depth_snn.training.device import choose_device
+    from depth_snn.training.log import MetricsLog
+    from depth_snn.training.loop import Callbacks, Trainer
+
+    device = choose_device(args.device)
+    named = {
+        key: load_network(find_weights(spec)) if (spec := getattr(recipe.train, key)) else None
+        for key in ("start", "teacher")
+    }
+    with MetricsLog(args.log) as log:
+        trainer = Trainer(recipe, _training_frames(recipe, args), device=device, **named)
+        if trainer.transferred:
+            print(trainer.transferred)
+        training = Progress("steps", recipe.train.steps)
+
+        def on_step(step: int, losses: dict[str, float]) -> None:
+            text = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+            training.update(step, text)
+            if step % LOG_EVERY == 0:
+                log.scalars({f"loss/{k}": v for k, v in losses.items()}, step)
+
+        checkpoint = args.out.with_name(args.out.name + ".checkpoint")
+        model = trainer.run(Callbacks(on_step, checkpoint, SAVE_EVERY))
+        training.finish()
+    return model
+
+
+def _training_frames(recipe: Recipe, args: argparse.Namespace) -> LabelledFrames:
+    from depth_snn.cli.progress import Progress
+    from depth_snn.training.dataset import paint
+    from depth_snn.training.folders import read_camvid
+
+    if recipe.data.source == "camvid":
+        return read_camvid(recipe.network, args.data, "train")
+    painting = Progress("clips painted", recipe.data.clips)
+    data = paint(
+        recipe.network, recipe.data.clips, first_seed=recipe.data.seed * 10_000,
+        workers=args.workers, cache=args.cache, progress=lambda done, _: painting.update(done),
+    )  # fmt: skip
+    painting.finish(f"{len(data)} frames")
+    return data
+
+
+def _save(model: Network, recipe: Recipe, args: argparse.Namespace, minutes: float) -> None:
+    """Round to what is stored, measure that, store it."""
     import torch
 
-    from depth_snn.cli.progress import Progress
-    from depth_snn.config import NETWORKS
-    from depth_snn.data.classes import CLASS_NAMES
-    from depth_snn.models.weights import save_model
-    from depth_snn.training.dataset import paint
-    from depth_snn.training.trainer import TrainConfig, evaluate, train
+    from depth_snn.models.weights import round_to_half, save_model
+    from depth_snn.training.scores import score_text, unseen_scores
 
-    config = NETWORKS[args.network]
-    steps, clips, batch = RECIPES[args.network]
-    recipe = TrainConfig(
-        steps=args.steps or steps, batch=args.batch or batch, seed=args.seed,
+    round_to_half(model)
+    scores = unseen_scores(
+        model, recipe.data.source, clips=args.unseen, first_seed=UNSEEN_SEED, folder=args.data,
+        workers=args.workers, cache=args.cache,
     )  # fmt: skip
-    painting = Progress("clips painted", args.clips or clips)
-    data = paint(
-        config, args.clips or clips, first_seed=args.seed * 10_000, workers=args.workers,
-        progress=lambda done, _: painting.update(done),
-    )  # fmt: skip
-    painting.finish()
-    training = Progress("steps", recipe.steps)
-    checkpoint = args.out.with_name(args.out.name + ".checkpoint")
-    model = train(
-        config, data, recipe, checkpoint=checkpoint, save_every=SAVE_EVERY,
-        progress=lambda step, loss: training.update(step, f"loss {loss:.3f}"),
-    )  # fmt: skip
-    training.finish()
-    facts = {"recipe": str(recipe), "clips": str(args.clips or clips), "torch": torch.__version__}
-    for assets in ("known", "heldout"):
-        unseen = paint(
-            config, args.unseen, first_seed=HELD_OUT_SEED, assets=assets, workers=args.workers
-        )
-        score, per_class = evaluate(model, unseen)
-        facts[f"miou_{assets}"] = f"{score:.4f}"
-        print(f"mIoU on unseen scenes of {assets} assets: {100 * score:.2f} %")
-        classes = zip(CLASS_NAMES, per_class, strict=True)
-        print("  " + ", ".join(f"{name} {100 * value:.1f}" for name, value in classes))
-    save_model(model, args.out, facts)
-    checkpoint.unlink(missing_ok=True)
-    print(f"wrote {args.out}")
-    return ExitCode.OK
+    facts = {
+        "recipe": json.dumps(recipe.to_dict()), "torch": torch.__version__,
+        "minutes": f"{minutes:.1f}",
+    }  # fmt: skip
+    if recipe.data.source == "camvid":
+        facts["licence"] = "trained on CamVid: non-commercial research use"
+    for name, matrix in scores.items():
+        facts[f"miou_{name}"] = f"{score_text(matrix, recipe.data.source)[0]:.4f}"
+        print(f"{name}: {score_text(matrix, recipe.data.source)[1]}")
+    save_model(model, args.out, facts, half=True)
+    args.out.with_name(args.out.name + ".checkpoint").unlink(missing_ok=True)
+    print(f"wrote {args.out} after {minutes:.1f} min of training")

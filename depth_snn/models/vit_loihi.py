@@ -1,38 +1,19 @@
 """The Loihi kind of ViT: ReLU, foldable BatchNorm, ReLU linear attention.
 
-Every operation works on one token at a time except the attention state S = Σ kᵢ vᵢᵀ, so a token
-that is not computed costs nothing, and a token that changes replaces its own term in S.
+Behind the stem every operation works on one token at a time except the attention state
+S = Σ kᵢ vᵢᵀ, so a token that is not computed costs nothing, and a token that changes replaces its
+own term in S.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_snn.config import NetworkConfig
-
-INPUT_OFFSET = 128
-"""Grey level that the network sees as zero."""
-INPUT_SCALE = 64.0
-"""Grey levels per unit of network input."""
-
-
-class TokenNorm(nn.BatchNorm1d):
-    """BatchNorm over the channels of tokens (..., C); in evaluation it is one affine map."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Tokens (..., C) to normalised tokens of the same shape."""
-        if not self.training:
-            scale, shift = self.scale_shift()
-            return x * scale + shift
-        return super().forward(x.reshape(-1, x.shape[-1])).reshape(x.shape)
-
-    def scale_shift(self) -> tuple[Tensor, Tensor]:
-        """Scale and shift, each (C,), that the layer applies in evaluation."""
-        assert self.running_mean is not None and self.running_var is not None
-        scale = self.weight / torch.sqrt(self.running_var + self.eps)
-        return scale, self.bias - self.running_mean * scale
+from depth_snn.models.decoder import Decoder
+from depth_snn.models.norms import TokenNorm
+from depth_snn.models.stem import Stem, check_picture, embedding, init_linear, token_cells
 
 
 class Block(nn.Module):
@@ -70,7 +51,7 @@ class Block(nn.Module):
         if attention == "sdpa":
             y = functional.scaled_dot_product_attention(q, k, v)
         else:
-            y = q @ (k.transpose(-2, -1) @ v) / tokens
+            y = q @ (k.transpose(-2, -1) @ v / tokens)
         return self.finish(x, y.transpose(1, 2).reshape(batch, tokens, -1))
 
 
@@ -84,32 +65,35 @@ class DepthViTLoihi(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Linear(config.inputs, config.dim)
-        self.position = nn.Parameter(torch.zeros(config.tokens, config.dim))
+        self.stem = Stem(config)
+        self.embed = embedding(config)
+        self.position = nn.Parameter(Tensor(config.tokens, config.dim))
         self.blocks = nn.ModuleList(Block(config, heads) for heads in config.heads)
         self.norm = TokenNorm(config.dim)
-        self.head = nn.Linear(config.dim, config.outputs)
-        nn.init.normal_(self.position, std=0.02)
+        self.decoder = Decoder(config)
+        nn.init.trunc_normal_(self.position, std=0.02)
+        self.blocks.apply(init_linear)
 
-    def forward(self, windows: Tensor, attention: str = "linear") -> Tensor:
+    def tokens(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Embedded tokens (B, N, C) and the stem's cells by level of pictures (B, 3, H, W)."""
+        check_picture(rgb, self.config)
+        levels = self.stem(rgb)
+        x = self.embed(levels[-1]).flatten(2).transpose(1, 2) + self.position
+        return x, [token_cells(f, i + 1, self.config) for i, f in enumerate(levels)]
+
+    def forward(self, rgb: Tensor, attention: str = "linear") -> Tensor:
         """Logits of every token.
 
         Args:
-            windows: Pixels (B, N, P), float grey levels 0–255.
+            rgb: Pictures (B, 3, H, W), float grey levels 0–255.
             attention: ``"linear"`` is the network; ``"sdpa"`` runs softmax attention on the same
                 weights, as the yardstick of time.
 
         Returns:
-            Logits (B, N, cells·cells·classes).
+            Logits (B, N, cells²·classes), cells in Z-order.
         """
-        x = self.embed((windows - INPUT_OFFSET) / INPUT_SCALE) + self.position
+        x, cells = self.tokens(rgb)
         for block in self.blocks:
             x = block(x, attention)
-        return self.head(self.norm(x))
-
-
-def logits_to_image(logits: Tensor, config: NetworkConfig) -> Tensor:
-    """Token logits (B, N, cells·cells·classes) to a class map (B, classes, h·cells, w·cells)."""
-    (h, w), c = config.grid, config.cells
-    x = logits.view(-1, h, w, c, c, config.classes)
-    return x.permute(0, 5, 1, 3, 2, 4).reshape(-1, config.classes, h * c, w * c)
+        logits: Tensor = self.decoder(self.norm(x), cells)
+        return logits

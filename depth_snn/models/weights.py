@@ -13,26 +13,31 @@ from safetensors.torch import save_file
 
 from depth_snn.config import NetworkConfig
 from depth_snn.errors import ConfigError, InputError
+from depth_snn.models.build import Network, build_network
 from depth_snn.models.vit_loihi import DepthViTLoihi
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 MAX_TENSOR_VALUES = 2**28
 
 
-def save_model(model: DepthViTLoihi, path: Path | str, facts: dict[str, str] | None = None) -> None:
+def save_model(
+    model: Network, path: Path | str, facts: dict[str, str] | None = None, *, half: bool = False
+) -> None:
     """Write weights and the network's shape; an existing file is replaced only at the end.
 
     Args:
         model: The network.
         path: Where to.
-        facts: Further text for the file's header (seed, steps, measured accuracy).
+        facts: Further text for the file's header (recipe, measured accuracy).
+        half: Store in 16 bits. Round the network with :func:`round_to_half` first where what is
+            stored must be what was measured.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {"format_version": FORMAT_VERSION, "config": json.dumps(model.config.to_dict())}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     tensors = {
-        k: v.detach().to("cpu", copy=True).contiguous()
+        k: v.detach().to("cpu", torch.float16 if half else v.dtype, copy=True).contiguous()
         for k, v in model.state_dict().items()
         if not k.endswith("num_batches_tracked")
     }
@@ -43,8 +48,22 @@ def save_model(model: DepthViTLoihi, path: Path | str, facts: dict[str, str] | N
         temporary.unlink(missing_ok=True)
 
 
-def load_model(path: Path | str) -> DepthViTLoihi:
-    """Read a network written by :func:`save_model`, in evaluation mode.
+@torch.no_grad()
+def round_to_half(model: Network) -> None:
+    """Round every weight, in place, to a number that 16 bits hold exactly.
+
+    Raises:
+        InputError: if a weight is too large for them.
+    """
+    for name, tensor in _wanted(model).items():
+        rounded = tensor.half()
+        if not torch.isfinite(rounded).all():
+            raise InputError(f"weight {name} does not fit 16 bits; save it in full")
+        tensor.copy_(rounded)
+
+
+def load_network(path: Path | str) -> Network:
+    """Read a network of either kind written by :func:`save_model`, in evaluation mode.
 
     Raises:
         InputError: in one line, if the file is missing, damaged, of another format, or does not
@@ -56,11 +75,17 @@ def load_model(path: Path | str) -> DepthViTLoihi:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            if header.get("format_version") != FORMAT_VERSION:
-                raise InputError(f"{path}: not weights of this project (format_version missing)")
+            found = header.get("format_version")
+            if found != FORMAT_VERSION:
+                raise InputError(
+                    f"{path}: weights of format {found}, this version reads {FORMAT_VERSION}; "
+                    "train them again with `depth-snn train`"
+                    if found
+                    else f"{path}: not weights of this project (format_version missing)"
+                )
             config = NetworkConfig.from_dict(json.loads(header["config"]))
             _check_shapes(config, file, path)
-            model = DepthViTLoihi(config)
+            model = build_network(config)
             _fill(model, file)
     except (
         SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError,
@@ -71,7 +96,28 @@ def load_model(path: Path | str) -> DepthViTLoihi:
     return model.eval()
 
 
-def _wanted(model: DepthViTLoihi) -> dict[str, torch.Tensor]:
+def load_model(path: Path | str) -> DepthViTLoihi:
+    """Read a network of the Loihi kind; :func:`load_network` says what may go wrong.
+
+    Raises:
+        InputError: also if the file holds the float twin, which does not convert.
+    """
+    model = load_network(path)
+    if not isinstance(model, DepthViTLoihi):
+        raise InputError(
+            f"{path}: holds a network of kind {model.config.kind!r}; "
+            "pruning and conversion take the kind 'loihi'"
+        )
+    return model
+
+
+def facts_of(path: Path | str) -> dict[str, str]:
+    """What a weights file says of itself: recipe, measured accuracy, licence."""
+    with safe_open(Path(path), framework="pt") as file:
+        return dict(file.metadata() or {})
+
+
+def _wanted(model: Network) -> dict[str, torch.Tensor]:
     return {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
 
 
@@ -81,7 +127,7 @@ def _check_shapes(config: NetworkConfig, file: safe_open, path: Path) -> None:
     if config.layers > len(present):
         raise InputError(f"{path}: {config.layers} layers, but only {len(present)} tensors")
     with torch.device("meta"):
-        wanted = _wanted(DepthViTLoihi(config))
+        wanted = _wanted(build_network(config))
     if present != wanted.keys():
         odd = sorted(present ^ wanted.keys())[0]
         raise InputError(f"{path}: tensor {odd!r} does not match the network its header describes")
@@ -91,7 +137,7 @@ def _check_shapes(config: NetworkConfig, file: safe_open, path: Path) -> None:
             raise InputError(f"{path}: {key} has shape {shape}, expected {tuple(tensor.shape)}")
 
 
-def _fill(model: DepthViTLoihi, file: safe_open) -> None:
+def _fill(model: Network, file: safe_open) -> None:
     with torch.no_grad():
         for key, tensor in _wanted(model).items():
             tensor.copy_(file.get_tensor(key))
@@ -112,7 +158,10 @@ def shipped(name: str) -> Path:
 
 
 def find_network(spec: str) -> DepthViTLoihi:
-    """Load a network by file path or by the name of shipped weights."""
-    if spec.endswith(".safetensors"):
-        return load_model(spec)
-    return load_model(shipped(spec))
+    """Load a network of the Loihi kind by file path or by the name of shipped weights."""
+    return load_model(find_weights(spec))
+
+
+def find_weights(spec: str) -> Path:
+    """Path of a weights file, given as a path or as the name of shipped weights."""
+    return Path(spec) if spec.endswith(".safetensors") else shipped(spec)

@@ -1,22 +1,31 @@
-"""Frames and labels from built-in scenes, painted once and kept as bytes."""
+"""Labelled frames for training: painted scenes or a CamVid folder, held as bytes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from depth_snn.config import NetworkConfig
 from depth_snn.data.scene import sample_frames
+from depth_snn.errors import InputError
 
 FRAMES_PER_CLIP = 12
 FRAMES_PER_STREET = 4
+MAX_BYTES = 12 * 2**30
+"""Most that painted frames may take; more is refused before anything is painted."""
 Bytes = npt.NDArray[np.uint8]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,8 @@ def paint(
     first_seed: int = 0,
     assets: str = "known",
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    cache: Path | None = None,
 ) -> LabelledFrames:
     """Paint labelled frames; the result does not depend on the number of workers.
 
@@ -64,21 +74,77 @@ def paint(
         assets: ``"known"`` or ``"heldout"``.
         workers: Processes to paint with; all cores by default.
         progress: Called with (clips done, clips).
+        cache: Folder in which painted frames are kept for the next time, or None.
+
+    Raises:
+        InputError: if the frames would take too much memory.
     """
+    need = clips * FRAMES_PER_CLIP * config.height * config.width * 4
+    if need > MAX_BYTES:
+        raise InputError(f"{clips} clips take {need / 2**30:.0f} GiB; at most 12 GiB are painted")
+    kept = None
+    if cache is not None:
+        key = [config.height, config.width, clips, first_seed, assets, scene_source()]
+        kept = cache / f"scenes-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
+        found = _read_cache(kept.with_suffix(".safetensors"))
+        if found:
+            return found
     jobs = [(first_seed + i, config.height, config.width, assets) for i in range(clips)]
-    workers = min(workers or os.cpu_count() or 1, clips)
-    parts: list[tuple[Bytes, Bytes]] = []
+    frames = _paint_all(jobs, min(workers or os.cpu_count() or 1, clips), progress)
+    if kept is not None:
+        _write_cache(frames, kept.with_suffix(".safetensors"))
+    return frames
+
+
+def _paint_all(
+    jobs: list[tuple[int, int, int, str]], workers: int, progress: Progress | None
+) -> LabelledFrames:
+    _, height, width, _ = jobs[0]
+    count = len(jobs) * FRAMES_PER_CLIP
+    rgb = np.empty((count, height, width, 3), np.uint8)
+    label = np.empty((count, height, width), np.uint8)
+
+    def keep(index: int, part: tuple[Bytes, Bytes]) -> None:
+        place = slice(index * FRAMES_PER_CLIP, (index + 1) * FRAMES_PER_CLIP)
+        rgb[place], label[place] = part
+        if progress:
+            progress(index + 1, len(jobs))
+
     if workers == 1:
-        for job in jobs:
-            parts.append(paint_clip(job))
-            if progress:
-                progress(len(parts), clips)
+        for index, job in enumerate(jobs):
+            keep(index, paint_clip(job))
     else:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for part in pool.map(paint_clip, jobs, chunksize=4):
-                parts.append(part)
-                if progress:
-                    progress(len(parts), clips)
-    return LabelledFrames(
-        np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-    )
+            for index, part in enumerate(pool.map(paint_clip, jobs, chunksize=4)):
+                keep(index, part)
+    return LabelledFrames(rgb, label)
+
+
+def scene_source() -> str:
+    """Fingerprint of the program that paints, so that a cache of older scenes is not used."""
+    from depth_snn.data import scene
+
+    sha = hashlib.sha256()
+    for file in sorted(Path(str(scene.__file__)).parent.glob("*.py")):
+        sha.update(file.read_bytes())
+    return sha.hexdigest()
+
+
+def _read_cache(path: Path) -> LabelledFrames | None:
+    if not path.is_file():
+        return None
+    try:
+        found = load_file(path)
+        return LabelledFrames(found["rgb"], found["label"])
+    except (SafetensorError, OSError, KeyError):
+        return None  # a damaged cache is painted anew
+
+
+def _write_cache(frames: LabelledFrames, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file({"rgb": frames.rgb, "label": frames.label}, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,182 @@
+"""The training loop: same recipe and seed, same weights, also when interrupted and resumed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from depth_snn.models.build import Network, build_network
+from depth_snn.models.fake_quant import FakeQuant
+from depth_snn.models.transfer import load_by_name, twin_to_loihi
+from depth_snn.models.vit import DepthViT
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.training.augment import class_weights, draw_batch
+from depth_snn.training.checkpoint import load_checkpoint, save_checkpoint
+from depth_snn.training.dataset import LabelledFrames
+from depth_snn.training.device import casting, choose_precision
+from depth_snn.training.evaluate import class_scores
+from depth_snn.training.losses import cell_labels, features_loss, segmentation_loss, teacher_loss
+from depth_snn.training.recipe import Recipe, TrainRecipe
+
+CALIBRATION_STEPS = 8
+"""Batches that fix the ranges of activations before training through rounding."""
+
+
+@dataclass
+class Callbacks:
+    """Who is told: after each step (step, losses), and where checkpoints go."""
+
+    on_step: Callable[[int, dict[str, float]], None] | None = None
+    checkpoint: Path | None = None
+    save_every: int = 100
+
+
+class Taps:
+    """Keeps the tokens behind each block of a network's last run."""
+
+    def __init__(self, model: Network) -> None:
+        self.tokens: list[Tensor] = []
+        for block in model.blocks:
+            block.register_forward_hook(self._keep)
+
+    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self.tokens.append(output)
+
+    def take(self) -> list[Tensor]:
+        """What was kept; the next run starts anew."""
+        out, self.tokens = self.tokens, []
+        return [t.float() for t in out]
+
+
+def learning_rate(step: int, recipe: TrainRecipe) -> float:
+    """Linear warm-up, then cosine to zero."""
+    if step < recipe.warmup:
+        return recipe.learning_rate * (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def make_optimiser(model: Network, recipe: TrainRecipe) -> torch.optim.AdamW:
+    """AdamW that lets only matrices and kernels decay."""
+    named = list(model.named_parameters())
+    matrices = [p for n, p in named if p.ndim > 1 and not n.startswith("pos")]
+    others = [p for n, p in named if p.ndim <= 1 or n.startswith("pos")]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+
+
+def first_weights(model: Network, start: Network) -> str:
+    """Fill a new network from another one, of either kind; returns what fitted."""
+    given = start.state_dict()
+    if isinstance(start, DepthViT) and isinstance(model, DepthViTLoihi):
+        given = twin_to_loihi(start)
+    return load_by_name(model, given).text()
+
+
+class Trainer:
+    """One training run.
+
+    Args:
+        recipe: What decides the weights.
+        data: Labelled frames of the network's size.
+        start: Network to take first weights from, or None for random ones.
+        teacher: Network to learn from, or None.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data: LabelledFrames, *, start: Network | None = None,
+        teacher: Network | None = None, device: torch.device | None = None,
+    ) -> None:  # fmt: skip
+        self.recipe, self.data = recipe, data
+        self.device = device or torch.device("cpu")
+        self.precision = choose_precision(recipe.train.precision, self.device)
+        torch.manual_seed(recipe.train.seed)
+        self.model = build_network(recipe.network).train()
+        self.transferred = first_weights(self.model, start) if start is not None else ""
+        self.model.to(self.device)
+        self.teacher = None if teacher is None else teacher.to(self.device).eval()
+        listens = recipe.train.features_weight > 0 and self.teacher is not None
+        self.taps = Taps(self.model) if listens else None
+        self.teacher_taps = Taps(self.teacher) if listens and self.teacher is not None else None
+        self.weights = class_weights(
+            data.label, recipe.network.classes, recipe.train.class_weight_max
+        ).to(self.device)
+        self.optimiser = make_optimiser(self.model, recipe.train)
+        self.rounding = self._rounding() if recipe.train.quantise else None
+
+    def run(self, calls: Callbacks | None = None) -> Network:
+        """Train to the end; an existing checkpoint of the same recipe is continued.
+
+        Returns:
+            The network in evaluation mode, on the CPU.
+        """
+        calls = calls or Callbacks()
+        first = 0
+        if calls.checkpoint and calls.checkpoint.is_file():
+            first = load_checkpoint(self.model, self.optimiser, self.recipe, calls.checkpoint)
+        for step in range(first, self.recipe.train.steps):
+            losses = self._step(step)
+            if calls.on_step:
+                calls.on_step(step + 1, {k: float(v.detach()) for k, v in losses.items()})
+            if calls.checkpoint and (step + 1) % calls.save_every == 0:
+                save_checkpoint(
+                    self.model, self.optimiser, self.recipe, step + 1, calls.checkpoint
+                )
+        return self.model.eval().to("cpu")
+
+    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+        train = self.recipe.train
+        rng = np.random.default_rng((train.seed, step + CALIBRATION_STEPS))
+        rgb, label = draw_batch(self.data, train.batch, rng, self.recipe.data)
+        side = self.recipe.network.patch // self.recipe.network.cells
+        target = cell_labels(label, side, self.recipe.network.classes)
+        return rgb.to(self.device), target.to(self.device)
+
+    def _step(self, step: int) -> dict[str, Tensor]:
+        train = self.recipe.train
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(step, train)
+        losses = self._losses(*self._batch(step))
+        total = torch.stack(list(losses.values())).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        return losses
+
+    def _losses(self, rgb: Tensor, target: Tensor) -> dict[str, Tensor]:
+        train, forward = self.recipe.train, self.rounding or self.model
+        with casting(self.device, self.precision):
+            scores = class_scores(forward(rgb), self.model).float()
+        share = train.teacher_weight if self.teacher is not None else 0.0
+        losses = {
+            "truth": (1 - share) * segmentation_loss(scores, target, self.weights, train.dice)
+        }
+        if self.teacher is not None:
+            with torch.no_grad(), casting(self.device, self.precision):
+                taught = class_scores(self.teacher(rgb), self.teacher).float()
+            losses["teacher"] = share * teacher_loss(scores, taught, self.weights)
+        if self.taps and self.teacher_taps:
+            losses["features"] = train.features_weight * features_loss(
+                self.taps.take(), self.teacher_taps.take()
+            )
+        return losses
+
+    def _rounding(self) -> FakeQuant:
+        """The network seen through rounding, with ranges from a few batches of the data."""
+        assert isinstance(self.model, DepthViTLoihi), "only the Loihi kind is quantised"
+        self.model.eval()  # running statistics stay: they fold into the weights that are rounded
+        rounding = FakeQuant(self.model)
+        for step in range(CALIBRATION_STEPS):
+            rounding.calibrate(self._batch(-1 - step)[0])
+        return rounding
