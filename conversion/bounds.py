@@ -9,11 +9,13 @@ import numpy as np
 from conversion.graph import Graph, unbalanced_edges
 from conversion.nodes import (
     LIF,
+    Conv,
     Delta,
     Dense,
     Input,
     LinearAttention,
     Output,
+    Regroup,
     RestoreGate,
     SigmaDelta,
     Skip,
@@ -52,9 +54,9 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
         if isinstance(node, Input):
             top = max(abs(node.lo), abs(node.hi))
             bounds[node.name] = Bound(top, top)
-        elif isinstance(node, Dense):
-            bounds[node.name] = _dense_bound(node, _range_before(graph, node.name, ins["in"]))
-        elif isinstance(node, Skip):
+        elif isinstance(node, Dense | Conv):
+            bounds[node.name] = _weights_bound(node, _range_before(graph, node.name, ins["in"]))
+        elif isinstance(node, Skip | Regroup):
             low, high = _range_before(graph, node.name, ins["in"])
             bounds[node.name] = Bound(ins["in"] << node.exponent, (high - low) << node.exponent)
         elif isinstance(node, SigmaDelta | Delta):
@@ -77,13 +79,24 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
 def _range_before(graph: Graph, name: str, top: int) -> tuple[int, int]:
     """Range of the values whose differences a connection carries."""
     source = graph.by_name[graph.incoming[name][0].source]
-    return (source.lo, source.hi) if isinstance(source, Delta) else (-top, top)
+    if isinstance(source, Delta):
+        return source.lo, source.hi
+    if isinstance(source, Regroup):
+        before = graph.by_name[graph.incoming[source.name][0].source]
+        if isinstance(before, Delta):
+            return before.lo << source.exponent, before.hi << source.exponent
+    return -top, top
 
 
-def _dense_bound(node: Dense, span: tuple[int, int]) -> Bound:
-    """Σ W·in over the worst row, for the accumulated value and for one step's messages."""
+def _weights_bound(node: Dense | Conv, span: tuple[int, int]) -> Bound:
+    """Σ W·in over the worst output channel, for the accumulated value and one step's messages.
+
+    A Conv's sums at the border lack some terms; none of them is negative in ``upper`` or positive
+    in ``lower``, since every span holds 0.
+    """
     low, high = span
-    positive, negative = np.maximum(node.weight, 0).sum(1), np.minimum(node.weight, 0).sum(1)
+    rows = node.weight.reshape(node.weight.shape[0], -1)
+    positive, negative = np.maximum(rows, 0).sum(1), np.minimum(rows, 0).sum(1)
     upper = int((positive * high + negative * low).max(initial=0))
     lower = int((positive * low + negative * high).min(initial=0))
     worst = max(abs(upper), abs(lower)) << node.exponent

@@ -14,7 +14,8 @@ from conversion.graph import Graph
 from conversion.passes.balance_delays import balance_delays
 from conversion.passes.calibrate import calibrate
 from conversion.passes.fold_norms import fold_norms
-from conversion.passes.quantise import QuantConfig, quantise
+from conversion.passes.quantise import quantise
+from conversion.quant_config import QuantConfig
 from depth_snn.config import GateConfig, NetworkConfig
 from depth_snn.pruning.prices import Prices
 
@@ -32,7 +33,7 @@ def convert(
         model: Network in evaluation mode.
         gate: The recovery gate that goes into the graph.
         prices: MACs that the gate charges.
-        clip: Pixels (N, P) of calibration frames.
+        clip: Grey levels (H, W, 3) of calibration frames.
         config: Bit widths.
 
     Returns:

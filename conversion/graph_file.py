@@ -19,7 +19,8 @@ from depth_snn.errors import GraphError
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 
 FORMAT = "depth-snn-graph"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 added Conv, Regroup, ``repeat`` of Dense and ``gated`` of encoders; 1 is read as it was."""
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in all arrays of a file, and in any value that a node shows."""
@@ -206,6 +207,8 @@ def _fits(value: Any, kind: str) -> bool:
         return isinstance(value, np.ndarray)
     if kind == "int":
         return type(value) is int and abs(value) < 2**62
+    if kind == "bool":
+        return type(value) is bool
     if kind.startswith("tuple"):
         return isinstance(value, list) and all(type(v) is int for v in value)
     return isinstance(value, str)

@@ -2,64 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from depth_snn.errors import GraphError
+from conversion.connections import WEIGHT_MAX, Conv, Dense, Regroup, Skip
+from conversion.node import IntArray, Node, Place, frozen_int
 
-IntArray = npt.NDArray[np.int64]
-Place = Literal["neurocore", "embedded", "host"]
-
-WEIGHT_MAX = 127
-"""Largest magnitude of a synaptic weight: 8 bits with sign, symmetric (docs/fixed_point.md §9)."""
-
-
-def frozen_int(values: npt.ArrayLike, what: str) -> IntArray:
-    """Copy integers into a read-only int64 array.
-
-    Raises:
-        GraphError: if the values are not whole numbers.
-    """
-    array = np.array(values)
-    if array.dtype.kind not in "iub":
-        raise GraphError(f"{what}: expected integers, got {array.dtype}; quantise first")
-    out = array.astype(np.int64)
-    out.setflags(write=False)
-    return out
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Node:
-    """One vertex of a graph. Subclasses are one noun each and validate themselves when built."""
-
-    name: str
-    kind: ClassVar[str] = ""
-    latency: ClassVar[int] = 0
-    inputs: ClassVar[tuple[str, ...]] = ("in",)
-    outputs: ClassVar[tuple[str, ...]] = ("out",)
-    runs_on: ClassVar[Place] = "neurocore"
-
-    def output_shape(self, port: str) -> tuple[int, ...]:
-        """Shape of the value on output ``port``."""
-        raise NotImplementedError(f"{type(self).__name__} defines no shape for {port!r}")
-
-    def input_shape(self, port: str) -> tuple[int, ...]:
-        """Shape expected on input ``port``."""
-        raise NotImplementedError(f"{type(self).__name__} defines no shape for {port!r}")
-
-    def attributes(self) -> dict[str, Any]:
-        """Field values by name, without the node's own name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
-
-    def _fail(self, message: str) -> GraphError:
-        return GraphError(f"node {self.name!r} ({self.kind}): {message}")
-
-    def _require(self, ok: bool, message: str) -> None:
-        if not ok:
-            raise self._fail(message)
+__all__ = [
+    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delta", "Dense", "Input", "IntArray",
+    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +24,7 @@ class Input(Node):
     lo: int
     hi: int
     kind: ClassVar[str] = "Input"
-    inputs: ClassVar[tuple[str, ...]] = ()
+    ports: ClassVar[tuple[str, ...]] = ()
     runs_on: ClassVar[Place] = "host"
 
     def __post_init__(self) -> None:
@@ -85,7 +39,10 @@ class Input(Node):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Delta(Node):
-    """Drift-free delta encoder of an absolute input (docs/fixed_point.md §3)."""
+    """Drift-free delta encoder of an absolute input (docs/fixed_point.md §3).
+
+    One that is not ``gated`` has no gate port, and ``stage`` means nothing.
+    """
 
     tokens: int
     channels: int
@@ -95,8 +52,9 @@ class Delta(Node):
     lo: int
     hi: int
     threshold: int = 0
+    gated: bool = True
     kind: ClassVar[str] = "Delta"
-    inputs: ClassVar[tuple[str, ...]] = ("in", "gate")
+    ports: ClassVar[tuple[str, ...]] = ("in", "gate")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bias", frozen_int(self.bias, f"node {self.name!r}: bias"))
@@ -106,6 +64,11 @@ class Delta(Node):
         self._require(self.lo <= 0 <= self.hi, f"range [{self.lo}, {self.hi}] must contain 0")
         self._require(self.threshold >= 0, f"threshold {self.threshold} is negative")
         self._require(self.stage >= 0, f"stage {self.stage} is negative")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See :attr:`Node.inputs`."""
+        return self.ports if self.gated else ("in",)
 
     def output_shape(self, port: str) -> tuple[int, ...]:
         """See :meth:`Node.output_shape`."""
@@ -124,52 +87,6 @@ class SigmaDelta(Delta):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dense(Node):
-    """Weights shared by all tokens: ``out = (W · in) << exponent`` (docs/fixed_point.md §4)."""
-
-    tokens: int
-    weight: IntArray
-    exponent: int
-    kind: ClassVar[str] = "Dense"
-    latency: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", frozen_int(self.weight, f"node {self.name!r}: weight"))
-        self._require(self.weight.ndim == 2, f"weight has shape {self.weight.shape}, not (out, in)")
-        peak = int(np.abs(self.weight).max(initial=0))
-        self._require(peak <= WEIGHT_MAX, f"weight {peak} is beyond ±{WEIGHT_MAX}; rescale it")
-        self._require(0 <= self.exponent <= 16, f"exponent {self.exponent} is outside 0..16")
-
-    def output_shape(self, port: str) -> tuple[int, ...]:
-        """See :meth:`Node.output_shape`."""
-        return (self.tokens, int(self.weight.shape[0]))
-
-    def input_shape(self, port: str) -> tuple[int, ...]:
-        """See :meth:`Node.input_shape`."""
-        return (self.tokens, int(self.weight.shape[1]))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Skip(Node):
-    """One-to-one connection ``out = in << exponent``, the residual path."""
-
-    tokens: int
-    channels: int
-    exponent: int
-    kind: ClassVar[str] = "Skip"
-    latency: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        self._require(0 <= self.exponent <= 16, f"exponent {self.exponent} is outside 0..16")
-
-    def output_shape(self, port: str) -> tuple[int, ...]:
-        """See :meth:`Node.output_shape`."""
-        return (self.tokens, self.channels)
-
-    input_shape = output_shape
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class LinearAttention(Node):
     """Incremental ReLU linear attention in integers (docs/fixed_point.md §5)."""
 
@@ -181,7 +98,7 @@ class LinearAttention(Node):
     state_max: int
     kind: ClassVar[str] = "LinearAttention"
     latency: ClassVar[int] = 1
-    inputs: ClassVar[tuple[str, ...]] = ("q", "k", "v", "gate")
+    ports: ClassVar[tuple[str, ...]] = ("q", "k", "v", "gate")
 
     def __post_init__(self) -> None:
         self._require(self.heads > 0 and self.head_dim > 0, "needs at least one head and channel")
@@ -236,7 +153,7 @@ class RestoreGate(Node):
     capacity: int
     own_price: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     kind: ClassVar[str] = "RestoreGate"
-    inputs: ClassVar[tuple[str, ...]] = ("spikes", "membrane", "sched", "fixed")
+    ports: ClassVar[tuple[str, ...]] = ("spikes", "membrane", "sched", "fixed")
     outputs: ClassVar[tuple[str, ...]] = ("out", "admitted", "ledger")
     runs_on: ClassVar[Place] = "embedded"
 
@@ -306,7 +223,8 @@ class Output(Node):
 QUANTISED_NODES: dict[str, type[Node]] = {
     cls.kind: cls
     for cls in (
-        Input, Delta, SigmaDelta, Dense, Skip, LinearAttention, LIF, RestoreGate, Output,
+        Input, Delta, SigmaDelta, Dense, Conv, Skip, Regroup, LinearAttention, LIF, RestoreGate,
+        Output,
     )
 }  # fmt: skip
 """Registry that drives saving, loading and the round-trip tests."""

@@ -21,7 +21,7 @@ def calibrate(graph: Graph, clip: Iterable[npt.ArrayLike]) -> dict[str, float]:
 
     Args:
         graph: A float graph without norms.
-        clip: Pixels (N, P) of each calibration frame.
+        clip: Grey levels (H, W, 3) of each calibration frame.
 
     Returns:
         Largest magnitude by node name (the 99.99 % quantile of each frame, largest over frames);
@@ -31,8 +31,8 @@ def calibrate(graph: Graph, clip: Iterable[npt.ArrayLike]) -> dict[str, float]:
         GraphError: if the clip is empty or a value is not finite.
     """
     ranges: dict[str, float] = {}
-    for patch in clip:
-        values = evaluate_float(graph, patch)
+    for picture in clip:
+        values = evaluate_float(graph, picture)
         for node in graph.nodes:
             if isinstance(node, FloatInput):
                 continue

@@ -1,9 +1,9 @@
 """From floats to integers: 8-bit weights, scales from calibration, drift-free encoders.
 
-Every activation a is held as an integer n with a ≈ scale·n. A Dense layer with weights
+Every activation a is held as an integer n with a ≈ scale·n. A Dense or Conv layer with weights
 W = s_w·W_int sums in units of s_w·scale_in; its encoder shifts right by whole bits, so the scale
-behind it is s_w·scale_in·2^shift: no multiplier is needed. Where a branch meets the residual
-stream, s_w is chosen so that both are in units a power of two apart.
+behind it is s_w·scale_in·2^shift: no multiplier is needed. Where branches meet each other or the
+residual stream, every s_w is chosen so that they are in units a power of two apart.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from conversion.float_nodes import (
     FloatAdd,
     FloatArray,
     FloatAttention,
+    FloatConv,
     FloatDense,
     FloatInput,
     FloatNode,
     FloatOutput,
+    FloatRegroup,
 )
 from conversion.gates import RESTORE
 from conversion.graph import Edge, Graph
 from conversion.nodes import (
     WEIGHT_MAX,
+    Conv,
     Delta,
     Dense,
     Input,
@@ -34,34 +37,20 @@ from conversion.nodes import (
     LinearAttention,
     Node,
     Output,
+    Regroup,
     SigmaDelta,
     Skip,
 )
+from conversion.quant_config import QuantConfig
 from depth_snn.errors import GraphError
-
-PIXEL_OFFSET = 128
-"""Grey level subtracted by the input encoder, so that pixels fit eight bits with sign."""
-
-
-@dataclass(frozen=True)
-class QuantConfig:
-    """Largest magnitudes of the integers behind each kind of encoder."""
-
-    residual_max: int = 2047
-    qkv_max: int = 127
-    y_max: int = 255
-    hidden_max: int = 255
-    state_max: int = 4095
-    threshold: int = 0
 
 
 @dataclass(frozen=True)
 class _Coded:
-    """An encoder's name, and the float value of its integers: a = scale · (n + offset)."""
+    """The node whose messages carry a value, and the value of its integers: a = scale · n."""
 
     name: str
     scale: float
-    offset: int = 0
 
 
 def quantise(
@@ -113,9 +102,13 @@ class _Quantiser:
     def convert(self, node: Node) -> None:
         if isinstance(node, FloatInput):
             self._input(node)
+        elif isinstance(node, FloatConv):
+            self._encoded(node)
         elif isinstance(node, FloatDense):
             if not all(isinstance(u, FloatAdd | FloatOutput) for u in self.users[node.name]):
-                self._dense(node)
+                self._encoded(node)
+        elif isinstance(node, FloatRegroup):
+            self._regroup(node)
         elif isinstance(node, FloatAttention):
             self._attention(node)
         elif isinstance(node, FloatAdd):
@@ -134,32 +127,66 @@ class _Quantiser:
 
     def _input(self, node: FloatInput) -> None:
         self._put(Input(name=node.name, shape=(node.tokens, node.channels), lo=0, hi=255))
-        bias = np.full(node.channels, -PIXEL_OFFSET)
         code = f"{node.name}.code"
         self._put(
             Delta(
-                name=code, tokens=node.tokens, channels=node.channels, stage=node.stage, bias=bias,
-                shift=0, lo=-PIXEL_OFFSET, hi=255 - PIXEL_OFFSET, threshold=self.config.threshold,
+                name=code, tokens=node.tokens, channels=node.channels, stage=node.stage,
+                gated=node.gated, bias=np.full(node.channels, -node.offset), shift=0,
+                lo=-node.offset, hi=255 - node.offset, threshold=self.config.threshold,
             ),
             node.name,
         )  # fmt: skip
-        self.coded[node.name] = _Coded(code, 1.0, PIXEL_OFFSET)
+        self.coded[node.name] = _Coded(code, node.scale)
 
-    def _synapses(self, node: FloatDense, unit: float | None = None) -> tuple[float, FloatArray]:
-        """Add the Dense of a float layer; returns the unit of its sums and its float bias."""
+    def _regroup(self, node: FloatRegroup) -> None:
         (source,) = self._sources(node)
         code = self.coded[source.name]
-        peak = float(np.abs(node.weight).max()) or 1.0
-        step, exponent = peak / WEIGHT_MAX, 0
-        if unit is not None:  # sums must come out in this unit: out << exponent
-            exponent = max(0, math.ceil(math.log2(step * code.scale / unit) - 1e-12))
+        channels = node.channels // node.index.shape[1]
+        self._put(
+            Regroup(
+                name=node.name, positions=node.positions, channels=channels, index=node.index,
+                exponent=0,
+            ),
+            code.name,
+        )  # fmt: skip
+        self.coded[node.name] = _Coded(node.name, code.scale)
+
+    def _finest(self, node: FloatDense | FloatConv) -> tuple[float, float]:
+        """Step of the weights when all of their bits are used, and the unit of the sums then."""
+        (source,) = self._sources(node)
+        step = (float(np.abs(node.weight).max()) or 1.0) / WEIGHT_MAX
+        return step, step * self.coded[source.name].scale
+
+    def _synapses(
+        self, node: FloatDense | FloatConv, unit: float | None = None
+    ) -> tuple[str, float]:
+        """Add the connection of a layer; returns its name and the unit of its sums.
+
+        Args:
+            node: The layer.
+            unit: Unit that the sums must come out in; None for the layer's own.
+        """
+        (source,) = self._sources(node)
+        code = self.coded[source.name]
+        step, own = self._finest(node)
+        exponent = 0
+        if unit is not None:  # out << exponent
+            exponent = max(0, math.ceil(math.log2(own / unit) - 1e-12))
             step = unit * 2**exponent / code.scale
         weight = np.rint(node.weight / step).astype(np.int64)
         name = f"{node.name}.syn"
-        self._put(Dense(name=name, tokens=node.tokens, weight=weight, exponent=exponent), code.name)
-        unit = step * code.scale / 2**exponent
-        bias = node.bias + unit * 2**exponent * code.offset * weight.sum(1)
-        return unit, bias
+        layer: Node
+        if isinstance(node, FloatConv):
+            layer = Conv(
+                name=name, height=node.height, width=node.width, weight=weight,
+                stride=node.stride, padding=node.padding, exponent=exponent,
+            )  # fmt: skip
+        else:
+            layer = Dense(
+                name=name, tokens=node.tokens, weight=weight, exponent=exponent, repeat=node.repeat
+            )
+        self._put(layer, code.name)
+        return name, step * code.scale / 2**exponent
 
     def _encode(
         self, node: FloatNode, unit: float, bias: FloatArray, top: int, *sources: str,
@@ -169,23 +196,26 @@ class _Quantiser:
         self._put(
             SigmaDelta(
                 name=node.name, tokens=node.tokens, channels=node.channels, stage=node.stage,
-                bias=_whole(bias / unit), shift=shift, lo=0 if relu else -top, hi=top,
-                threshold=self.config.threshold,
+                gated=node.gated, bias=_whole(bias / unit), shift=shift, lo=0 if relu else -top,
+                hi=top, threshold=self.config.threshold,
             ),
             *sources,
         )  # fmt: skip
         self.coded[node.name] = _Coded(node.name, unit * 2**shift)
 
-    def _dense(self, node: FloatDense) -> None:
-        unit, bias = self._synapses(node)
+    def _encoded(self, node: FloatDense | FloatConv) -> None:
+        """A layer with an encoder of its own."""
+        name, unit = self._synapses(node)
         users = self.users[node.name]
         if any(isinstance(u, FloatAttention) for u in users):
             top = self.config.qkv_max
         elif any(isinstance(u, FloatAdd) for u in users):
             top = self.config.residual_max
-        else:
+        elif node.gated:
             top = self.config.hidden_max
-        self._encode(node, unit, bias, top, f"{node.name}.syn", relu=node.relu)
+        else:
+            top = self.config.stem_max
+        self._encode(node, unit, node.bias, top, name, relu=node.relu)
 
     def _attention(self, node: FloatAttention) -> None:
         by_port = {e.port: self.coded[e.source] for e in self.graph.incoming[node.name]}
@@ -213,35 +243,53 @@ class _Quantiser:
         self.coded[node.name] = _Coded(node.name, unit * 2**shift)
 
     def _add(self, node: FloatAdd) -> None:
-        branches = [n for n in self._sources(node) if n.name not in self.coded]
-        streams = [n for n in self._sources(node) if n.name in self.coded]
-        if len(branches) != 1 or len(streams) != 1 or not isinstance(branches[0], FloatDense):
+        sources = self._sources(node)
+        branches = [n for n in sources if isinstance(n, FloatDense) and n.name not in self.coded]
+        streams = [n for n in sources if n.name in self.coded]
+        if len(branches) + len(streams) != len(sources) or len(streams) > 1 or not branches:
             raise GraphError(
-                f"node {node.name!r}: expected one residual stream and one Dense branch"
+                f"node {node.name!r}: expected Dense branches and at most one residual stream"
             )
-        branch, stream = branches[0], self.coded[streams[0].name]
-        (source,) = self._sources(branch)
-        step = (float(np.abs(branch.weight).max()) or 1.0) / WEIGHT_MAX
-        finer = math.floor(math.log2(stream.scale / (step * self.coded[source.name].scale)) + 1e-12)
-        up = max(0, min(finer, 12))
-        unit, bias = self._synapses(branch, stream.scale / 2**up)
+        if streams:
+            self._residual(node, branches, self.coded[streams[0].name])
+        else:
+            self._merge(node, branches)
+
+    def _residual(self, node: FloatAdd, branches: list[FloatDense], stream: _Coded) -> None:
+        """Branches in units a power of two finer than the stream's."""
+        own = min(self._finest(branch)[1] for branch in branches)
+        up = max(0, min(math.floor(math.log2(stream.scale / own) + 1e-12), 12))
+        names, bias = self._in_unit(branches, stream.scale / 2**up)
         skip = f"{node.name}.skip"
         self._put(
             Skip(name=skip, tokens=node.tokens, channels=node.channels, exponent=up), stream.name
         )
-        self._encode(node, unit, bias, self.config.residual_max, f"{branch.name}.syn", skip)
+        top, unit = self.config.residual_max, stream.scale / 2**up
+        self._encode(node, unit, bias, top, *names, skip, relu=node.relu)
+
+    def _merge(self, node: FloatAdd, branches: list[FloatDense]) -> None:
+        """Branches in one unit, that in which their weights keep most bits altogether."""
+        own = [self._finest(branch)[1] for branch in branches]
+        # Every unit is as good as its double; brought below the finest own unit, no sum is cut.
+        units = [u / 2 ** max(0, math.ceil(math.log2(u / min(own)) - 1e-12)) for u in own]
+        unit = min(units, key=lambda u: sum(-math.log2(o / u) % 1 for o in own))
+        names, bias = self._in_unit(branches, unit)
+        self._encode(node, unit, bias, self.config.decoder_max, *names, relu=node.relu)
+
+    def _in_unit(self, branches: list[FloatDense], unit: float) -> tuple[list[str], FloatArray]:
+        """Add the branches' connections in a common unit; their names and the sum of biases."""
+        names = [self._synapses(branch, unit)[0] for branch in branches]
+        return names, np.asarray(sum(branch.bias for branch in branches))
 
     def _output(self, node: FloatOutput) -> None:
         (source,) = self._sources(node)
         if not isinstance(source, FloatDense):
             raise GraphError(f"node {node.name!r}: expected a Dense layer before the output")
-        unit, bias = self._synapses(source)
+        name, unit = self._synapses(source)
+        bias = _whole(source.bias / unit)
         self._put(
-            Output(
-                name=node.name, tokens=node.tokens, channels=node.channels, bias=_whole(bias / unit)
-            ),
-            f"{source.name}.syn",
-        )  # fmt: skip
+            Output(name=node.name, tokens=node.tokens, channels=node.channels, bias=bias), name
+        )
         self.coded[node.name] = _Coded(node.name, unit)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from conversion.nodes import (
     LIF,
+    Conv,
     Delta,
     Dense,
     LinearAttention,
     Node,
     Output,
+    Regroup,
     RestoreGate,
     SigmaDelta,
     Skip,
@@ -17,9 +19,11 @@ from depth_snn.errors import GraphError
 from sims.fast.attention import LinearAttentionBody
 from sims.fast.body import Body
 from sims.fast.connection import DenseBody, OutputBody, SkipBody
+from sims.fast.conv import ConvBody
 from sims.fast.encoder import DeltaBody, SigmaDeltaBody
 from sims.fast.gate import RestoreGateBody
 from sims.fast.lif import LIFBody
+from sims.fast.regroup import RegroupBody
 from sims.fast.width import Registers, TooWide
 
 
@@ -46,7 +50,7 @@ def body_of(node: Node, registers: Registers, shown: bool) -> Body:
 def _built(node: Node, registers: Registers, shown: bool) -> Body:
     if isinstance(node, SigmaDelta):
         return SigmaDeltaBody(node, registers)
-    if isinstance(node, (Dense, Skip, LinearAttention)):
+    if isinstance(node, (Dense, Conv, Skip, Regroup, LinearAttention)):
         return _connection(node, registers)
     if isinstance(node, Delta):
         return DeltaBody(node, registers)
@@ -59,9 +63,15 @@ def _built(node: Node, registers: Registers, shown: bool) -> Body:
     raise GraphError(f"node {node.name!r}: the fast simulator has no {node.kind} node")
 
 
-def _connection(node: Dense | Skip | LinearAttention, registers: Registers) -> Body:
+def _connection(
+    node: Dense | Conv | Skip | Regroup | LinearAttention, registers: Registers
+) -> Body:
     if isinstance(node, Dense):
         return DenseBody(node, registers.total)
+    if isinstance(node, Conv):
+        return ConvBody(node, registers.total)
+    if isinstance(node, Regroup):
+        return RegroupBody(node, registers.total)
     if isinstance(node, Skip):
         return SkipBody(node, registers.total)
     return LinearAttentionBody(node, registers.total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from conversion.nodes import Dense, Output, Skip
 from sims.fast.body import Arrivals, Departures
@@ -12,26 +13,44 @@ from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
 from sims.fast.width import HOST, Width
 
+IntArray = npt.NDArray[np.int64]
+
 
 class DenseBody:
-    """Weights shared by all tokens, applied to the rows that carry messages."""
+    """Weights shared by all tokens, and their groups, applied to what carries messages."""
 
     def __init__(self, node: Dense, width: Width) -> None:
         self._weight = ExactWeight(node.weight, node.exponent)
         self._shape = node.output_shape("out")
+        self._repeat = node.repeat
         self._width = width
         self.tally = Tally(node)
 
     def step(self, inputs: Arrivals) -> Departures:
         """One frame: messages in (N, C_in) to values out (N, C_out)."""
         rows = as_rows(inputs["in"][0])
-        self.tally.frame(synaptic_operations=rows.events() * self._shape[1])
+        per_message = self._shape[1] // self._repeat
+        self.tally.frame(synaptic_operations=rows.events() * per_message)
         if not rows.tokens.size:
             return {"out": Rows(rows.tokens, np.zeros((0, self._shape[1]), np.int64), self._shape)}
-        out, proven = self._weight.times(rows.values, self._width, "out")
+        out, proven = self._times(rows.values)
         if not proven:
             self._width.check_rows("out", rows.tokens, out)
         return {"out": Rows(rows.tokens, out, self._shape)}
+
+    def _times(self, values: IntArray) -> tuple[IntArray, bool]:
+        """Products of rows (n, repeat·C_in), (n, repeat·C_out), and whether they must fit."""
+        if self._repeat == 1:
+            return self._weight.times(values, self._width, "out")
+        groups = values.reshape(values.shape[0] * self._repeat, -1)
+        speaking = np.flatnonzero(groups.any(axis=1))
+        if 2 * speaking.size > groups.shape[0]:
+            out, proven = self._weight.times(groups, self._width, "out")
+            return out.reshape(values.shape[0], -1), proven
+        few, proven = self._weight.times(groups[speaking], self._width, "out")
+        out = np.zeros((groups.shape[0], few.shape[1]), np.int64)
+        out[speaking] = few
+        return out.reshape(values.shape[0], -1), proven
 
 
 class SkipBody:

@@ -21,7 +21,7 @@ class DeltaBody:
     """Sends the change of an absolute input, for open tokens only."""
 
     def __init__(self, node: Delta, registers: Registers) -> None:
-        self._stage = node.stage
+        self._stage = node.stage if node.gated else None
         self._shape = (node.tokens, node.channels)
         self._bias = np.array(np.atleast_2d(node.bias), np.int64, order="C")
         for what, value in (("bias", self._bias), ("lo", node.lo), ("hi", node.hi)):
@@ -35,12 +35,18 @@ class DeltaBody:
         self.tally = Tally(node, neurons=node.tokens * node.channels)
 
     def step(self, inputs: Arrivals) -> Departures:
-        """One frame: ports in (N, C) and gate (S, N) to messages."""
-        tokens = np.flatnonzero(open_tokens(inputs, self._stage))
+        """One frame: ports in (N, C) and gate (S, N), if gated, to messages."""
+        tokens = np.flatnonzero(self._opened(inputs))
         (signal,) = inputs["in"]
         if isinstance(signal, Rows):
             return self._send(signal.values, signal.positions_of(tokens), tokens, tokens.size)
         return self._send(signal, tokens, tokens, tokens.size)
+
+    def _opened(self, inputs: Arrivals) -> npt.NDArray[np.bool_]:
+        """Open tokens (N,): all of them where there is no gate."""
+        if self._stage is None:
+            return np.ones(self._shape[0], np.bool_)
+        return open_tokens(inputs, self._stage)
 
     def _send(self, source: IntArray, rows: IntArray, tokens: IntArray, opened: int) -> Departures:
         count, messages = 0, 0
@@ -82,13 +88,13 @@ class SigmaDeltaBody(DeltaBody):
         self._waiting = np.ones(node.tokens, np.bool_)
 
     def step(self, inputs: Arrivals) -> Departures:
-        """One frame: values on port in, added, and gate (S, N) to messages."""
+        """One frame: values on port in, added, and gate (S, N), if gated, to messages."""
         arrived = [as_rows(signal) for signal in inputs["in"]]
         for rows in arrived:
             add_rows(self._sigma, rows.tokens, rows.values, self._waiting)
         for rows in arrived:
             self._check(rows.tokens)
-        opened = open_tokens(inputs, self._stage)
+        opened = self._opened(inputs)
         tokens = np.flatnonzero(opened & self._waiting)
         self._waiting[tokens] = False
         return self._send(self._sigma, tokens, tokens, int(np.count_nonzero(opened)))

@@ -8,6 +8,8 @@ integer product.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -71,23 +73,37 @@ class ExactWeight:
         self._single = self._double.astype(np.float32)
         self._row_sum = int(np.abs(weight).sum(axis=1).max(initial=0)) << exponent
 
-    def times(self, x: IntArray, width: Width, quantity: str) -> tuple[IntArray, bool]:
+    def form(self, high: int) -> type[np.float32] | type[np.float64] | type[np.int64]:
+        """The type in which products with values of magnitude ``high`` at most are exact."""
+        bound = self._bound(high)
+        if bound < SINGLE_EXACT:
+            return np.float32
+        return np.float64 if bound < DOUBLE_EXACT else np.int64
+
+    def times(
+        self, x: npt.NDArray[Any], width: Width, quantity: str, high: int | None = None
+    ) -> tuple[IntArray, bool]:
         """Apply the weights to rows.
 
         Args:
-            x: int64 (n, C_in).
+            x: Whole numbers (n, C_in): int64, or in the form that :meth:`form` names for ``high``.
             width: The register of the result.
             quantity: What the result is, for the message.
+            high: Largest magnitude in x, if it is known.
 
         Returns:
             int64 (n, C_out), and whether the bound alone proves that it fits ``width``.
         """
-        high = peak(x)
-        bound = max(self._row_sum * high, self._row_sum, high)
-        if bound < SINGLE_EXACT:
-            out = (x.astype(np.float32) @ self._single).astype(np.int64)
-        elif bound < DOUBLE_EXACT:
-            out = (x.astype(np.float64) @ self._double).astype(np.int64)
+        high = peak(x) if high is None else high
+        form = self.form(high)
+        if form is np.float32:
+            out = (x.astype(np.float32, copy=False) @ self._single).astype(np.int64)
+        elif form is np.float64:
+            out = (x.astype(np.float64, copy=False) @ self._double).astype(np.int64)
         else:
             out = unbounded(x, self._integer, self._exponent, quantity)
-        return out, bound <= width.high
+        return out, self._bound(high) <= width.high
+
+    def _bound(self, high: int) -> int:
+        """Largest magnitude of an operand, a product or a sum."""
+        return max(self._row_sum * high, self._row_sum, high)

@@ -1,9 +1,9 @@
 """Runs a balanced quantised graph frame by frame.
 
 In a balanced graph every node sees all its inputs from one frame (docs/fixed_point.md §1), and
-before frame 0 arrives it sees zeros and closed gates, which change no state. So the nodes can be
-run in topological order once per frame, without the delays, and the values are those of step
-f + lag.
+before frame 0 arrives it sees zeros and closed gates, which change no state; an encoder without a
+gate opens when frame 0 arrives. So the nodes can be run in topological order once per frame,
+without the delays, and the values are those of step f + lag.
 """
 
 from __future__ import annotations

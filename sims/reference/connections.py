@@ -7,30 +7,39 @@ from operator import add
 from conversion.nodes import Dense, Output, Skip
 from sims.reference.arrays import table_of
 from sims.reference.guard import SIGMA_BITS, Guard
-from sims.reference.integers import nonzero, zeros
+from sims.reference.integers import Row, nonzero, zeros
 from sims.reference.product import Products
 from sims.reference.unit import Arrived, Outputs, Work
 
 
 class DenseUnit:
-    """Weights shared by all tokens; a token without messages costs nothing."""
+    """Weights shared by all tokens and their groups; one without messages costs nothing."""
 
     def __init__(self, node: Dense, guard: Guard) -> None:
         self._guard = guard
         self._exponent = node.exponent
         columns = [list(column) for column in zip(*table_of(node.weight), strict=True)]
         self._products = Products(columns)
-        self._width = int(node.weight.shape[0])
+        self._width, self._reads = map(int, node.weight.shape)
+        self._repeat = node.repeat
 
     def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
         """One step; see ``Unit.step``."""
-        messages, silent = arrived["in"][0], [0] * self._width
-        out = [
-            [x << self._exponent for x in self._products.times(row)] if any(row) else silent
-            for row in messages
-        ]
+        messages, silent = arrived["in"][0], [0] * (self._repeat * self._width)
+        out = [self._answer(row) if any(row) else silent for row in messages]
         self._guard.table(out, SIGMA_BITS, "product", step)
         return {"out": out}, {"synaptic_operations": nonzero(messages) * self._width}
+
+    def _answer(self, row: Row) -> Row:
+        """All groups of one token, side by side."""
+        out: Row = []
+        for r in range(self._repeat):
+            group = row[r * self._reads : (r + 1) * self._reads]
+            if any(group):
+                out += [x << self._exponent for x in self._products.times(group)]
+            else:
+                out += [0] * self._width
+        return out
 
 
 class SkipUnit:

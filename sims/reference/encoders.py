@@ -12,21 +12,33 @@ from sims.reference.unit import Arrived, Outputs, Work
 
 
 class DeltaUnit:
-    """Sends the change of an absolute input since it was last sent."""
+    """Sends the change of an absolute input since it was last sent.
 
-    def __init__(self, node: Delta, guard: Guard) -> None:
+    Args:
+        node: The node.
+        guard: Checks of its widths.
+        first: Step at which frame 0 reaches it; without a gate it is closed before.
+    """
+
+    def __init__(self, node: Delta, guard: Guard, first: int) -> None:
         self._node = node
         self._guard = guard
+        self._first = first
         bias = table_of(node.bias)
         self._bias = bias if node.bias.ndim == 2 else bias * node.tokens
         self._sent = zeros(node.tokens, node.channels)
 
     def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
         """One step; see ``Unit.step``."""
-        return self._encode(step, arrived["in"][0], arrived["gate"][0])
+        return self._encode(step, arrived["in"][0], self._gate(step, arrived))
 
-    def _encode(self, step: int, values: Table, mask: Table) -> tuple[Outputs, Work]:
-        gate = [int(entry == 1) for entry in mask[self._node.stage]]
+    def _gate(self, step: int, arrived: Arrived) -> Row:
+        """1 for each open token."""
+        if self._node.gated:
+            return [int(entry == 1) for entry in arrived["gate"][0][self._node.stage]]
+        return [int(step >= self._first)] * self._node.tokens
+
+    def _encode(self, step: int, values: Table, gate: Row) -> tuple[Outputs, Work]:
         silent = [0] * self._node.channels
         out = [self._message(i, row) if gate[i] else silent for i, row in enumerate(values)]
         self._guard.table(out, MESSAGE_BITS, "message", step)
@@ -53,8 +65,8 @@ class DeltaUnit:
 class SigmaDeltaUnit(DeltaUnit):
     """Sums what arrives, open or closed, and sends the change of the sum."""
 
-    def __init__(self, node: Delta, guard: Guard) -> None:
-        super().__init__(node, guard)
+    def __init__(self, node: Delta, guard: Guard, first: int) -> None:
+        super().__init__(node, guard, first)
         self._sigma = zeros(node.tokens, node.channels)
 
     def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
@@ -65,4 +77,4 @@ class SigmaDeltaUnit(DeltaUnit):
                 self._sigma[i] = list(map(add, self._sigma[i], table[i]))
             if tables:
                 self._guard.within(self._sigma[i], SIGMA_BITS, "sigma", step, f"[{i}, ")
-        return self._encode(step, self._sigma, arrived["gate"][0])
+        return self._encode(step, self._sigma, self._gate(step, arrived))

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
+    Conv,
     Delta,
     Dense,
     LinearAttention,
     Node,
     Output,
+    Regroup,
     RestoreGate,
     SigmaDelta,
     Skip,
@@ -20,6 +22,7 @@ from depth_snn.errors import GraphError
 from sims.reference.attention import AttentionUnit
 from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit
 from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
+from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
 from sims.reference.integers import Table, zeros
 from sims.reference.population import LifUnit
@@ -28,8 +31,8 @@ from sims.reference.unit import Outputs, Unit, Work
 from sims.reference.wire import Wire
 
 
-def unit_of(node: Node, strict: bool) -> Unit:
-    """The unit that does what docs/fixed_point.md says of a node.
+def unit_of(node: Node, strict: bool, lag: int) -> Unit:
+    """The unit that does what docs/fixed_point.md says of a node, whose lag is given.
 
     Raises:
         GraphError: if the node is no node of the quantised dialect.
@@ -37,13 +40,17 @@ def unit_of(node: Node, strict: bool) -> Unit:
     guard = Guard(node=node.name, kind=node.kind, strict=strict)
     match node:
         case SigmaDelta():
-            return SigmaDeltaUnit(node, guard)
+            return SigmaDeltaUnit(node, guard, lag)
         case Delta():
-            return DeltaUnit(node, guard)
+            return DeltaUnit(node, guard, lag)
         case Dense():
             return DenseUnit(node, guard)
+        case Conv():
+            return ConvUnit(node, guard)
         case Skip():
             return SkipUnit(node, guard)
+        case Regroup():
+            return RegroupUnit(node, guard)
         case LinearAttention():
             return AttentionUnit(node, guard)
         case LIF():
@@ -76,7 +83,9 @@ class Machine:
 
     def __init__(self, graph: Graph, strict: bool) -> None:
         self._order = graph.order
-        self._units = {n.name: unit_of(n, strict) for n in graph.nodes if n.kind != "Input"}
+        self._units = {
+            n.name: unit_of(n, strict, graph.lags[n.name]) for n in graph.nodes if n.kind != "Input"
+        }
         self._wires_in: dict[str, list[tuple[str, Wire]]] = {n.name: [] for n in graph.nodes}
         self._wires_out: dict[tuple[str, str], list[Wire]] = {}
         self._under_way: dict[str, Outputs] = {}

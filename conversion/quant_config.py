@@ -1,0 +1,30 @@
+"""How wide the integers of a conversion are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class QuantConfig:
+    """Largest magnitudes of the integers behind each kind of encoder.
+
+    Attributes:
+        stem_max: Levels of the convolution stem.
+        residual_max: The residual stream, the embedding included.
+        qkv_max: q, k and v.
+        y_max: What the attention answers.
+        hidden_max: Hidden channels of the MLP.
+        decoder_max: Hidden channels of the decoder.
+        state_max: The attention state as it is read.
+        threshold: Smallest change that an encoder sends.
+    """
+
+    stem_max: int = 255
+    residual_max: int = 2047
+    qkv_max: int = 127
+    y_max: int = 255
+    hidden_max: int = 255
+    decoder_max: int = 255
+    state_max: int = 4095
+    threshold: int = 0

@@ -1,0 +1,109 @@
+"""Compiled inner loops over grids. Arrays are int64 and C-contiguous unless said otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sims.fast.kernels import compiled
+
+IntArray = npt.NDArray[np.int64]
+
+
+@compiled
+def reached_outputs(
+    positions: IntArray,
+    grid: tuple[int, int, int, int],
+    rule: tuple[int, int, int],
+    reached: npt.NDArray[np.bool_],
+) -> IntArray:
+    """Output positions whose kernel covers one of ``positions``, ascending.
+
+    Args:
+        positions: Flat input positions (n,).
+        grid: h, w, h', w'.
+        rule: kernel, stride, padding.
+        reached: All False (h'·w',), and again so afterwards.
+
+    Returns:
+        Flat output positions (m,).
+    """
+    _, width, rows, columns = grid
+    kernel, stride, padding = rule
+    count = 0
+    for j in range(positions.shape[0]):
+        y, x = positions[j] // width + padding, positions[j] % width + padding
+        # y' covers y where y'·stride <= y < y'·stride + kernel.
+        top, left = max(0, (y - kernel) // stride + 1), max(0, (x - kernel) // stride + 1)
+        bottom, right = min(rows - 1, y // stride), min(columns - 1, x // stride)
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                if not reached[row * columns + column]:
+                    reached[row * columns + column] = True
+                    count += 1
+    out = np.empty(count, np.int64)
+    count = 0
+    for i in range(reached.shape[0]):
+        if reached[i]:
+            out[count] = i
+            reached[i] = False
+            count += 1
+    return out
+
+
+@compiled
+def gather_windows(
+    values: npt.NDArray[Any],
+    row_of: IntArray,
+    outputs: IntArray,
+    grid: tuple[int, int, int, int],
+    rule: tuple[int, int, int],
+) -> npt.NDArray[Any]:
+    """What the kernel of each output covers: (m, k·k·C), zeros where no message is.
+
+    Args:
+        values: Rows of messages (n, C), of any type; so is the result.
+        row_of: Row of each input position (h·w,), −1 where it has none.
+        outputs: Flat output positions (m,).
+        grid: h, w, h', w'.
+        rule: kernel, stride, padding.
+    """
+    height, width, _, columns = grid
+    kernel, stride, padding = rule
+    channels = values.shape[1]
+    out = np.zeros((outputs.shape[0], kernel * kernel * channels), values.dtype)
+    for j in range(outputs.shape[0]):
+        top = outputs[j] // columns * stride - padding
+        left = outputs[j] % columns * stride - padding
+        for a in range(max(0, -top), min(kernel, height - top)):
+            for b in range(max(0, -left), min(kernel, width - left)):
+                row = row_of[(top + a) * width + left + b]
+                if row >= 0:
+                    at = (a * kernel + b) * channels
+                    for c in range(channels):
+                        out[j, at + c] = values[row, c]
+    return out
+
+
+@compiled
+def scatter_rows(
+    values: IntArray, slots: IntArray, shift: int, out_row: IntArray, out: IntArray
+) -> None:
+    """Put each row of positions into its place in the rows of tokens.
+
+    Args:
+        values: Rows (n, C).
+        slots: Token·P + place of each row (n,), −1 where no token takes it.
+        shift: Left shift.
+        out_row: Row of each token in ``out`` (N,).
+        out: Zeros (m, P·C), filled here.
+    """
+    channels = values.shape[1]
+    places = out.shape[1] // channels
+    for j in range(values.shape[0]):
+        if slots[j] >= 0:
+            row, at = out_row[slots[j] // places], slots[j] % places * channels
+            for c in range(channels):
+                out[row, at + c] = values[j, c] << shift

@@ -1,0 +1,103 @@
+"""Conv and Regroup (docs/fixed_point.md §4)."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from conversion.nodes import Conv, Regroup
+from sims.reference.arrays import table_of
+from sims.reference.guard import SIGMA_BITS, Guard
+from sims.reference.integers import Row, Table, nonzero
+from sims.reference.product import Products
+from sims.reference.unit import Arrived, Outputs, Work
+
+
+class ConvUnit:
+    """For every output position, the weights on what its kernel covers."""
+
+    def __init__(self, node: Conv, guard: Guard) -> None:
+        self._node = node
+        self._guard = guard
+        self._channels = int(node.weight.shape[1])
+        self._width_out = int(node.weight.shape[0])
+        # table_of gives one row for each (o, c, a); what a kernel covers is ordered (a, b, c).
+        rows = table_of(node.weight)
+        k, c_in = node.kernel, self._channels
+        weights = [
+            [rows[(o * c_in + c) * k + a][b] for o in range(self._width_out)]
+            for a in range(k)
+            for b in range(k)
+            for c in range(c_in)
+        ]
+        self._products = Products(weights)
+        self._outputs_over = [
+            down * across
+            for down in self._reach(node.height, node.grid[0])
+            for across in self._reach(node.width, node.grid[1])
+        ]
+
+    def _reach(self, size: int, outputs: int) -> Row:
+        """For each place along one side of the grid, how many kernels cover it."""
+        k, s, p = self._node.kernel, self._node.stride, self._node.padding
+        return [sum(0 <= y + p - at * s < k for at in range(outputs)) for y in range(size)]
+
+    def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
+        """One step; see ``Unit.step``."""
+        messages = arrived["in"][0]
+        lines = self._padded_lines(messages)
+        out: Table = []
+        for y in range(self._node.grid[0]):
+            first = y * self._node.stride
+            out += self._row_of_outputs(lines[first : first + self._node.kernel])
+        self._guard.table(out, SIGMA_BITS, "product", step)
+        met = sum(
+            (self._channels - row.count(0)) * over
+            for row, over in zip(messages, self._outputs_over, strict=True)
+            if any(row)
+        )
+        return {"out": out}, {"synaptic_operations": met * self._width_out}
+
+    def _padded_lines(self, messages: Table) -> Table:
+        """Each row of the grid as one flat line, with the zeros around it."""
+        node = self._node
+        side = [0] * (node.padding * self._channels)
+        zero = [0] * ((node.width + 2 * node.padding) * self._channels)
+        lines = [
+            [*side, *chain.from_iterable(messages[y * node.width : (y + 1) * node.width]), *side]
+            for y in range(node.height)
+        ]
+        return [zero] * node.padding + lines + [zero] * node.padding
+
+    def _row_of_outputs(self, lines: Table) -> Table:
+        node, silent = self._node, [0] * self._width_out
+        if not any(map(any, lines)):
+            return [silent] * node.grid[1]
+        out = []
+        for x in range(node.grid[1]):
+            first = x * node.stride * self._channels
+            last = first + node.kernel * self._channels
+            covered = [value for line in lines for value in line[first:last]]
+            if any(covered):
+                out.append([total << node.exponent for total in self._products.times(covered)])
+            else:
+                out.append(silent)
+        return out
+
+
+class RegroupUnit:
+    """Hands each token the positions it names."""
+
+    def __init__(self, node: Regroup, guard: Guard) -> None:
+        self._guard = guard
+        self._exponent = node.exponent
+        self._index = table_of(node.index)
+
+    def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
+        """One step; see ``Unit.step``."""
+        messages = arrived["in"][0]
+        out = [
+            [x << self._exponent for position in named for x in messages[position]]
+            for named in self._index
+        ]
+        self._guard.table(out, SIGMA_BITS, "product", step)
+        return {"out": out}, {"synaptic_operations": nonzero(out)}
