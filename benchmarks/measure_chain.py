@@ -59,7 +59,7 @@ def measure(network: str, frames: int, repeats: int) -> dict[str, Figure]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--network", default="street", help="network (default street)")
+    parser.add_argument("--network", default="small", help="network (default small)")
     parser.add_argument("--frames", type=int, default=60, help="frames (default 60)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of the command (default 3)")
     options = parser.parse_args()

@@ -22,7 +22,6 @@ from depth_snn.models.weights import find_network
 from depth_snn.pruning.decide import Decider
 from depth_snn.pruning.prices import prices_of
 from depth_snn.pruning.stream import PrunedStream, new_state
-from depth_snn.windows import token_windows
 
 COMMAND = "python benchmarks/measure_exactness.py"
 NAMES = ("dense_equals_pruned_max_abs", "sparse_stream_max_abs")
@@ -32,10 +31,11 @@ PARTS = 3
 """Masks that together open every token once."""
 
 
-def difference(pruned: torch.Tensor, model: DepthViTLoihi, windows: npt.NDArray[np.uint8]) -> float:
+def difference(pruned: torch.Tensor, model: DepthViTLoihi, rgb: npt.NDArray[np.uint8]) -> float:
     """Largest absolute difference of the logits from the dense network's."""
+    picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
     with torch.inference_mode():
-        dense = model(torch.from_numpy(windows)[None].float(), "linear")[0]
+        dense = model(picture, "linear")[0]
     return float((pruned - dense).abs().max())
 
 
@@ -47,8 +47,8 @@ def with_nothing_pruned(model: DepthViTLoihi, frames: int) -> float:
     for frame in open_frames(SCENE, height=config.height, width=config.width, limit=frames):
         decision = decider.decide(frame.rgb, None)
         assert decision.restored.open.all(), "zero thresholds compute every token"
-        pruned = stream.step(decision.windows, decision.restored.open, state)
-        found.append(difference(pruned, model, decision.windows))
+        pruned = stream.step(frame.rgb, decision.restored.open, state)
+        found.append(difference(pruned, model, frame.rgb))
     return float(np.max(found))  # unlike max(), it does not lose a NaN
 
 
@@ -66,21 +66,20 @@ def after_sparse_frames(model: DepthViTLoihi, frames: int, seed: int = 0) -> flo
     stream, state = PrunedStream(model, scored=False), new_state(config)
     mask = np.ones((config.stages, config.tokens), bool)
     for frame in open_frames(SCENE, height=config.height, width=config.width, limit=frames):
-        windows = token_windows(frame.rgb, config)
-        pruned = stream.step(windows, mask, state)
+        pruned = stream.step(frame.rgb, mask, state)
         mask = partial_mask(rng, config)
     for _ in range(config.layers + 2):
         part = rng.permutation(config.tokens) % PARTS
         for index in range(PARTS):
             opened = np.repeat((part == index)[None], config.stages, 0)
-            pruned = stream.step(windows, opened, state)
-    return difference(pruned, model, windows)
+            pruned = stream.step(frame.rgb, opened, state)
+    return difference(pruned, model, frame.rgb)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--network", default="street", help="network (default street)")
+    parser.add_argument("--network", default="small", help="network (default small)")
     parser.add_argument("--frames", type=int, default=20, help="frames (default 20)")
     options = parser.parse_args()
     model = find_network(options.network)

@@ -1,7 +1,7 @@
 """Whole networks with their gates in Lava against the reference simulator, at every step.
 
-The tiny network runs on stock Lava processes wherever they compute a node exactly, the street
-network on our own. The camera drives, so that gates spike, the cap admits regions and tokens stay
+The tiny network runs on stock Lava processes wherever they compute a node exactly, the small one
+on our own. The camera drives, so that gates spike, the cap admits regions and tokens stay
 closed; these are counted in what Lava itself recorded, and a run without any of one says nothing.
 """
 
@@ -27,7 +27,8 @@ from loihi import simulate_on_lava
 from sims import reference
 
 COMMAND = "python benchmarks/measure_lava.py"
-NETWORKS = {"tiny": "lava_block", "street": "lava_street"}
+NETWORKS = {"tiny": "lava_block", "small": "lava_street"}
+"""Shipped networks and what their figures are called."""
 NAMES = tuple(
     f"{name}_{what}"
     for name in NETWORKS.values()
@@ -97,14 +98,14 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--frames", type=int, default=8, help="frames of tiny (default 8)")
     parser.add_argument(
-        "--street-frames", type=int, default=3, help="frames of street (default 3; 0: left out)"
+        "--small-frames", type=int, default=3, help="frames of small (default 3; 0: left out)"
     )
     parser.add_argument("--deadline", type=float, default=300, help="seconds for each Lava run")
     options = parser.parse_args()
     try:
         figures = measure("tiny", options.frames, options.deadline)
-        if options.street_frames:
-            figures |= measure("street", options.street_frames, options.deadline)
+        if options.small_frames:
+            figures |= measure("small", options.small_frames, options.deadline)
     except DepthError as error:
         print(f"measure_lava: error: {error}", file=sys.stderr)
         return 1

@@ -61,7 +61,7 @@ def measure(network: str, seeds: int, frames: int) -> dict[str, Figure]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--network", default="street", help="network (default street)")
+    parser.add_argument("--network", default="small", help="network (default small)")
     parser.add_argument("--seeds", type=int, default=4, help="clips of each scene (default 4)")
     parser.add_argument("--frames", type=int, default=45, help="frames of each clip (default 45)")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Pixels of every token's window, and class maps back from token logits; NumPy only."""
+"""Squares of pixels around every token, and class maps back from token logits; NumPy only."""
 
 from __future__ import annotations
 
@@ -9,39 +9,44 @@ from depth_snn.config import NetworkConfig
 
 PAD_VALUE = 128
 """Grey level outside the picture; the network sees it as zero."""
+STALE_MARGIN = 4
+"""Pixels around its patch in which a change makes a token stale. Fewer than the network sees: what
+changes at the rim of a token's view is centred on its neighbours, which then go stale."""
 
 
 def token_windows(rgb: npt.NDArray[np.uint8], config: NetworkConfig) -> npt.NDArray[np.uint8]:
-    """Pixels each token sees.
+    """Pixels by which each token is judged stale: its patch and :data:`STALE_MARGIN` around it.
 
     Args:
         rgb: Frame (H, W, 3) of the network's size.
         config: Shape of the network.
 
     Returns:
-        Array (N, P) of grey levels, P = window·window·3, row-major over the token grid.
+        Array (N, P) of grey levels, P = (patch + 8)²·3, row-major over the token grid.
     """
-    margin = (config.window - config.patch) // 2
+    margin, side = STALE_MARGIN, config.patch + 2 * STALE_MARGIN
     padded = np.pad(rgb, ((margin, margin), (margin, margin), (0, 0)), constant_values=PAD_VALUE)
-    side = config.window
     view = np.lib.stride_tricks.sliding_window_view(padded, (side, side, 3))
-    strided = view[:: config.patch, :: config.patch, 0]  # (h, w, win, win, 3)
-    return np.ascontiguousarray(strided).reshape(config.tokens, config.inputs)
+    strided = view[:: config.patch, :: config.patch, 0]  # (h, w, side, side, 3)
+    return np.ascontiguousarray(strided).reshape(config.tokens, side * side * 3)
 
 
 def class_map(logits: npt.NDArray[np.generic], config: NetworkConfig) -> npt.NDArray[np.uint8]:
     """Most likely class of every pixel.
 
     Args:
-        logits: Token logits (N, cells·cells·classes), float or integer.
+        logits: Token logits (N, cells²·classes), float or integer, cells in Z-order.
         config: Shape of the network.
 
     Returns:
         Class numbers (H, W); ties go to the lower class.
     """
-    (h, w), c = config.grid, config.cells
-    best = logits.reshape(h, w, c, c, config.classes).argmax(-1).astype(np.uint8)
-    cells = best.transpose(0, 2, 1, 3).reshape(h * c, w * c)
-    side = config.patch // c
+    (h, w), depth = config.grid, len(config.stem)
+    best = logits.reshape(-1, config.classes).argmax(-1).astype(np.uint8)
+    # Z-order: row bit and column bit take turns, coarsest first.
+    bits = best.reshape(h, w, *(2,) * (2 * depth))
+    rows, columns = range(2, 2 + 2 * depth, 2), range(3, 3 + 2 * depth, 2)
+    cells = bits.transpose(0, *rows, 1, *columns).reshape(h * config.cells, w * config.cells)
+    side = config.patch // config.cells
     out: npt.NDArray[np.uint8] = cells.repeat(side, 0).repeat(side, 1)
     return out

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from depth_snn.config import NETWORKS, GateConfig
+from depth_snn.config import GateConfig, NetworkConfig
 from depth_snn.data.frames import open_frames
 from depth_snn.errors import MissingDependency
 from depth_snn.neurons.bodies import BODIES, make_body
@@ -18,7 +18,7 @@ FRAMES = 40
 
 
 def main() -> None:
-    config, gate = NETWORKS["street"], GateConfig()
+    config, gate = NetworkConfig(), GateConfig()
     params = LIFParams(dv=gate.dv, vth=gate.vth)
     drives, before = [], None
     for frame in open_frames(

@@ -33,9 +33,10 @@ def run(policy: PolicyConfig) -> tuple[float, float]:
         "scene:driving", height=config.height, width=config.width, limit=FRAMES
     ):
         decision = decider.decide(frame.rgb, state.strength if state.started else None)
-        pruned = stream.step(decision.windows, decision.restored.open, state)
+        pruned = stream.step(frame.rgb, decision.restored.open, state)
+        picture = torch.from_numpy(frame.rgb).permute(2, 0, 1)[None].float()
         with torch.inference_mode():
-            dense = model(torch.from_numpy(decision.windows)[None].float(), "linear")[0]
+            dense = model(picture, "linear")[0]
         differences.append(float((pruned - dense).abs().max()))
         computed.append(decision.restored.open.mean())
     return float(np.max(differences)), float(np.mean(computed))

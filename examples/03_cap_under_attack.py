@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from depth_snn.config import NETWORKS, GateConfig
+from depth_snn.config import GateConfig, NetworkConfig
 from depth_snn.pruning.prices import prices_of
 from depth_snn.recovery.restore import RestoreParams, restore_step, restore_zeros
 
@@ -17,7 +17,7 @@ CAP_PERCENT = 15
 
 
 def main() -> None:
-    config, gate = NETWORKS["street"], GateConfig(cap_percent=CAP_PERCENT)
+    config, gate = NetworkConfig(), GateConfig(cap_percent=CAP_PERCENT)
     prices = prices_of(config, scored=True)
     params = RestoreParams(
         region_of=config.region_of(), price=prices.per_stage(),
@@ -31,9 +31,7 @@ def main() -> None:
         spikes = rng.random(config.regions) < rng.choice([0.05, 0.5, 1.0])
         membrane = rng.integers(0, 2**23, config.regions)
         sched = np.repeat(rng.random(config.tokens)[None] < rng.random() ** 3, config.stages, 0)
-        done, state = restore_step(
-            spikes, membrane, sched, int(rng.integers(1, 10**6)), state, params
-        )
+        done, state = restore_step(spikes, membrane, sched, prices.fixed_macs(), state, params)
         assert done.spent_macs * 100 <= CAP_PERCENT * done.base_macs, f"cap passed in {frame}"
         percent.append(100 * done.spent_macs / done.base_macs)
         missing = (params.price[:, None] * ~sched).sum(0)[spikes[params.region_of]].sum()

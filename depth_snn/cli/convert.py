@@ -11,7 +11,7 @@ from depth_snn.errors import ExitCode
 NAME = "convert"
 HELP = "turn a network into an integer graph file"
 EXAMPLE = """examples:
-  depth-snn convert --network street --out street.h5
+  depth-snn convert --network small --out small.h5
   depth-snn convert --network my.safetensors --calibrate clip.mp4 --out my.h5"""
 
 

@@ -165,9 +165,8 @@ def staleness(
 
     Against the last *sent* value, not the last frame's: slow drift adds up and triggers in the end.
     """
-    out: npt.NDArray[np.float32] = cv2.reduce(
-        cv2.absdiff(windows, sent), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F
-    ).reshape(-1)
+    total = cv2.absdiff(windows, sent).sum(1, dtype=np.uint32)
+    out: npt.NDArray[np.float32] = (total / windows.shape[1]).astype(np.float32)
     return out
 
 

@@ -34,7 +34,7 @@ class Decision:
     """One frame's decision and what it rests on.
 
     Attributes:
-        windows: Pixels of every token (N, P).
+        rgb: The frame (H, W, 3).
         residual_px: Motion of each token beyond the camera's, pixels (N,).
         drive: Input of the gate neurons (R,).
         membrane: Their potential before reset, 1/64 drive units (R,).
@@ -42,9 +42,10 @@ class Decision:
         sched: Tokens the pruned stream computes in each stage (S, N).
         restored: Open mask, admitted regions, own and restored MACs.
         motion_macs, gate_macs: Work spent on deciding.
+        stem_macs: Work of the network that every frame executes.
     """
 
-    windows: npt.NDArray[np.uint8]
+    rgb: npt.NDArray[np.uint8]
     residual_px: npt.NDArray[np.float32]
     drive: npt.NDArray[np.int64]
     membrane: npt.NDArray[np.int64]
@@ -53,11 +54,12 @@ class Decision:
     restored: Restored
     motion_macs: int
     gate_macs: int
+    stem_macs: int
 
     @property
     def fixed_macs(self) -> int:
-        """Exactly counted work that does not depend on tokens; the base of the cap starts here."""
-        return max(1, self.gate_macs)
+        """Exactly counted work that runs in every frame; the base of the cap starts here."""
+        return self.gate_macs + self.stem_macs
 
     def token_state(self) -> npt.NDArray[np.uint8]:
         """REUSED, COMPUTED, RESTORED or CUT for every token (N,)."""
@@ -74,7 +76,7 @@ class Decider:
     Args:
         config: Shape of the network, with the heads that are left.
         policy: Thresholds, rates and gate.
-        prices: MACs per token and stage.
+        prices: MACs per token and stage, and of the stem.
     """
 
     def __init__(self, config: NetworkConfig, policy: PolicyConfig, prices: Prices) -> None:
@@ -94,6 +96,7 @@ class Decider:
         self.restore_state = restore_zeros(config.regions)
         gate_macs = drive_macs(config) + 2 * config.regions + config.stages * config.tokens
         self.gate_macs = gate_macs if policy.recovery else 0
+        self.stem_macs = prices.fixed_macs()
         self.last_rgb: npt.NDArray[np.uint8] | None = None
         self.last_gradient: Gradient | None = None
         self.sent: npt.NDArray[np.uint8] | None = None
@@ -114,12 +117,14 @@ class Decider:
         drive = self._drive(rgb)
         spikes, membrane = self.body.step(drive)
         restored, self.restore_state = restore_step(
-            spikes, membrane, sched, max(1, self.gate_macs), self.restore_state, self.params
-        )
+            spikes, membrane, sched, self.gate_macs + self.stem_macs, self.restore_state,
+            self.params,
+        )  # fmt: skip
         self._remember(rgb, windows, restored.open[-1])
         return Decision(
-            windows, residual, drive, membrane, spikes, sched, restored, motion_macs, self.gate_macs
-        )
+            rgb, residual, drive, membrane, spikes, sched, restored, motion_macs, self.gate_macs,
+            self.stem_macs,
+        )  # fmt: skip
 
     def _drive(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """D_t of every region; silence when recovery is off."""

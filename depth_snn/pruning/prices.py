@@ -1,13 +1,15 @@
-"""Multiply-accumulates of one token in one stage, by category; plain integers.
+"""Multiply-accumulates of one token in one stage, and of a frame's stem, by category.
 
-An affine norm costs one MAC per channel, a score one per channel. Activations, additions of
-residuals and comparisons are not MACs and are not charged. Changing a token's term in the attention
-state costs two outer products (old out, new in).
+Plain integers. An affine norm costs one MAC per channel of a token, a score one per channel; norms
+behind the stem's convolutions fold into them. Activations, additions of residuals and comparisons
+are not MACs and are not charged. Changing a token's term in the attention state costs two outer
+products (old out, new in). The stem runs for the whole picture, the margin around it included.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,24 +17,33 @@ import numpy.typing as npt
 from depth_snn.config import NetworkConfig
 
 CATEGORIES = (
-    "motion", "gate", "score", "embed", "norm", "qkv", "attention", "projection", "mlp", "head",
+    "motion", "gate", "score", "stem", "embed", "norm", "qkv", "attention", "projection", "mlp",
+    "decoder",
 )  # fmt: skip
 """Categories of the ledger; every executed MAC falls in exactly one."""
+KERNEL_AREA = 16
+"""Positions that a convolution of the stem, or the embedding, sees."""
 
 
 @dataclass(frozen=True)
 class Prices:
-    """MACs per token of every stage.
+    """MACs per token of every stage, and of what every frame runs.
 
     Attributes:
         tokens: Number of tokens N.
         stages: For each stage, MACs of one computed token by category.
+        fixed: MACs that every frame executes whatever is open, by category.
         dense: MACs of the whole network on one frame, nothing pruned, by category.
     """
 
     tokens: int
     stages: tuple[dict[str, int], ...]
+    fixed: dict[str, int]
     dense: dict[str, int]
+
+    def fixed_macs(self) -> int:
+        """MACs that every frame executes whatever is open."""
+        return sum(self.fixed.values())
 
     def per_stage(self) -> npt.NDArray[np.int64]:
         """MACs of one token in each stage, all categories, shape (S,)."""
@@ -48,12 +59,12 @@ class Prices:
         return self.per_stage() - np.array(rebate, np.int64)
 
     def executed(self, computed: npt.NDArray[np.int64]) -> dict[str, int]:
-        """MACs by category when ``computed`` (S,) tokens run in each stage.
+        """MACs by category of a frame in which ``computed`` (S,) tokens run in each stage.
 
         Where all tokens run, the attention state is built anew: one outer product per token, not
         the two that the price charges.
         """
-        out = dict.fromkeys(CATEGORIES, 0)
+        out = dict.fromkeys(CATEGORIES, 0) | self.fixed
         for stage, count in zip(self.stages, computed.tolist(), strict=True):
             for category, macs in stage.items():
                 rebuilt = category == "attention" and count == self.tokens
@@ -73,26 +84,43 @@ def prices_of(config: NetworkConfig, *, scored: bool) -> Prices:
         scored: Whether tokens are scored for cutting.
     """
     score = config.dim if scored else 0
-    stages = [{"embed": config.inputs * config.dim, "score": score}]
-    dense = dict.fromkeys(CATEGORIES, 0)
-    dense["embed"] = config.inputs * config.dim * config.tokens
-    for heads in config.heads:
-        inner, state = heads * config.head_dim, heads * config.head_dim**2
-        stage = {
-            "norm": config.dim + inner + config.dim,
-            "qkv": 3 * config.dim * inner,
-            "attention": 3 * state,
-            "projection": inner * config.dim,
-            "mlp": 2 * config.dim * config.mlp,
-            "score": score,
-        }
-        stages.append(stage)
-        for category, macs in stage.items():
-            per_token = {"attention": 2 * state, "score": 0}.get(category, macs)
-            dense[category] += per_token * config.tokens
+    stages = [{"embed": KERNEL_AREA * config.stem[-1] * config.dim, "score": score}]
+    stages += [_block(config, heads) | {"score": score} for heads in config.heads]
     stages[-1]["score"] = 0  # no block follows, so nothing is scored behind the last one
-    head = {"norm": config.dim, "head": config.dim * config.outputs}
-    for category, macs in head.items():
-        stages[-1][category] = stages[-1].get(category, 0) + macs
-        dense[category] += macs * config.tokens
-    return Prices(config.tokens, tuple(stages), dense)
+    stages[-1]["norm"] += config.dim
+    stages[-1]["decoder"] = _decoder(config)
+    fixed = {"stem": _stem(config)}
+    dense = dict.fromkeys(CATEGORIES, 0) | fixed
+    for stage in stages:
+        for category, macs in stage.items():
+            # A dense network builds its attention state anew and scores nothing.
+            per_token = {"attention": macs // 3 * 2, "score": 0}.get(category, macs)
+            dense[category] += per_token * config.tokens
+    return Prices(config.tokens, tuple(stages), fixed, dense)
+
+
+def _stem(config: NetworkConfig) -> int:
+    """MACs of the stem on one picture: every position of every level, those at the margin too."""
+    macs, height, width = 0, config.height + 2 * config.margin, config.width + 2 * config.margin
+    for entering, leaving in pairwise((3, *config.stem)):
+        height, width = height // 2 - 1, width // 2 - 1  # kernel 4, stride 2, no padding
+        macs += height * width * KERNEL_AREA * entering * leaving
+    return macs
+
+
+def _block(config: NetworkConfig, heads: int) -> dict[str, int]:
+    """MACs of one token in one encoder block."""
+    inner = heads * config.head_dim
+    return {
+        "norm": config.dim + inner + config.dim,
+        "qkv": 3 * config.dim * inner,
+        "attention": 3 * inner * config.head_dim,
+        "projection": inner * config.dim,
+        "mlp": 2 * config.dim * config.mlp,
+    }
+
+
+def _decoder(config: NetworkConfig) -> int:
+    """MACs of one token in the decoder: its own map, the skips, and the classes of its cells."""
+    seen = config.dim + sum(config.stem) + config.classes
+    return config.cells**2 * config.decoder * seen

@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from depth_snn.config import NetworkConfig
-from depth_snn.models.vit_loihi import INPUT_OFFSET, INPUT_SCALE, Block, DepthViTLoihi
+from depth_snn.models.stem import INPUT_OFFSET, INPUT_SCALE, STRIDE
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.pruning.gather import cell_positions, patch_positions, take
+from depth_snn.pruning.ready import ReadyBlock, ReadyNorm
 
 Mask = npt.NDArray[np.bool_]
 
@@ -20,17 +24,18 @@ class StreamState:
     """What a stream remembers: results of every token as last computed. Updated in place.
 
     Attributes:
-        x: Entrance of each block and of the head (L + 1, N, C).
-        k, v: φ(k) and v of each layer (N, H·d).
+        picture: The padded input of the stem, channels last in memory; its margin stays zero.
+        x: Entrance of each block and of the decoder (L + 1, N, C).
+        kv: φ(k) beside v of each layer (N, 2·H·d).
         s: Attention state of each layer, double precision (H, d, d), exactly Σ k vᵀ up to rounding.
         strength: L2 norm of ``x[:-1]`` (L, N).
-        logits: Output (N, cells·cells·classes).
+        logits: Output (N, cells²·classes), cells in Z-order.
         started: Whether a frame with every token open has been seen.
     """
 
+    picture: Tensor
     x: Tensor
-    k: list[Tensor]
-    v: list[Tensor]
+    kv: list[Tensor]
     s: list[Tensor]
     strength: npt.NDArray[np.float32]
     logits: Tensor
@@ -39,11 +44,11 @@ class StreamState:
 
 def new_state(config: NetworkConfig) -> StreamState:
     """Empty memory; the first frame must open every token."""
-    inner = [h * config.head_dim for h in config.heads]
+    height, width = config.height + 2 * config.margin, config.width + 2 * config.margin
     return StreamState(
+        picture=torch.zeros(1, height, width, 3).permute(0, 3, 1, 2),
         x=torch.zeros(config.stages, config.tokens, config.dim),
-        k=[torch.zeros(config.tokens, i) for i in inner],
-        v=[torch.zeros(config.tokens, i) for i in inner],
+        kv=[torch.zeros(config.tokens, 2 * h * config.head_dim) for h in config.heads],
         s=[torch.zeros(h, config.head_dim, config.head_dim).double() for h in config.heads],
         strength=np.zeros((config.layers, config.tokens), np.float32),
         logits=torch.zeros(config.tokens, config.outputs),
@@ -51,62 +56,88 @@ def new_state(config: NetworkConfig) -> StreamState:
 
 
 class PrunedStream:
-    """Active-query inference over cached keys and values.
+    """Active-query inference over cached keys and values behind a stem that always runs.
+
+    The stem costs a few percent of the network and runs for the whole picture; everything behind
+    it runs for open tokens only. A token that is not open keeps its logits.
 
     Args:
-        model: Network in evaluation mode.
+        model: Network in evaluation mode; its weights are read here, once.
         scored: Whether to keep the tokens' L2 norms (needed when tokens are cut).
     """
 
+    @torch.inference_mode()
     def __init__(self, model: DepthViTLoihi, *, scored: bool = True) -> None:
         self.model, self.config, self.scored = model, model.config, scored
+        levels = range(len(model.config.stem))
+        # Folded norms and channels-last memory: a quarter of the time of the layers one by one.
+        self.stem = [
+            (weight.contiguous(memory_format=torch.channels_last), bias)
+            for weight, bias in map(model.stem.folded, levels)
+        ]
+        self.patches = patch_positions(self.config)
+        self.cells = [cell_positions(self.config, level + 1) for level in levels]
+        self.embed = model.embed.weight.permute(0, 2, 3, 1).flatten(1).contiguous()
+        self.blocks = [ReadyBlock(block) for block in model.blocks]
+        self.norm = ReadyNorm(model.norm)
 
     @torch.inference_mode()
-    def step(self, windows: npt.NDArray[np.uint8], opened: Mask, state: StreamState) -> Tensor:
+    def step(self, rgb: npt.NDArray[np.uint8], opened: Mask, state: StreamState) -> Tensor:
         """Compute one frame.
 
         Args:
-            windows: Pixels of every token (N, P); only open tokens are read.
+            rgb: The frame (H, W, 3).
             opened: Tokens to compute in each stage (S, N); all of them on the first frame.
             state: Memory, updated in place.
 
         Returns:
-            Logits of every token (N, cells·cells·classes), reused where nothing was computed.
+            Logits of every token (N, cells²·classes), reused where nothing was computed.
         """
         if not state.started and not opened.all():
             raise ValueError("the first frame of a stream must open every token in every stage")
         rows = [torch.from_numpy(np.flatnonzero(row)) for row in opened]
+        levels = self._levels(rgb, state)
         if rows[0].numel():
-            self._embed(windows, rows[0], state)
-        for layer, block in enumerate(self.model.blocks):
+            self._embed(levels[-1], rows[0], state)
+        for layer, block in enumerate(self.blocks):
             if rows[layer + 1].numel():
                 self._block(layer, block, rows[layer + 1], state)
         last = rows[-1]
         if last.numel():
-            x = state.x[-1].index_select(0, last)
-            state.logits.index_copy_(0, last, self.model.head(self.model.norm(x)))
+            x = self.norm(state.x[-1].index_select(0, last))
+            seen = [take(*pair, last) for pair in zip(levels, self.cells, strict=True)]
+            state.logits.index_copy_(0, last, self.model.decoder(x, seen))
         state.started = True
         return state.logits
 
-    def _embed(self, windows: npt.NDArray[np.uint8], rows: Tensor, state: StreamState) -> None:
-        pixels = torch.from_numpy(windows[rows.numpy()]).float()
-        x = self.model.embed((pixels - INPUT_OFFSET) / INPUT_SCALE)
+    def _levels(self, rgb: npt.NDArray[np.uint8], state: StreamState) -> list[Tensor]:
+        """The stem's features of the whole picture, one (h·w, C) per level, finest first."""
+        margin, levels = self.config.margin, []
+        inner = state.picture[..., margin:-margin, margin:-margin]
+        inner.copy_(torch.from_numpy(rgb).permute(2, 0, 1)).sub_(INPUT_OFFSET).div_(INPUT_SCALE)
+        x = state.picture
+        for weight, bias in self.stem:
+            x = functional.relu_(functional.conv2d(x, weight, bias, STRIDE))
+            levels.append(x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]))
+        return levels
+
+    def _embed(self, coarse: Tensor, rows: Tensor, state: StreamState) -> None:
+        seen = take(coarse, self.patches, rows).flatten(1)
+        x = functional.linear(seen, self.embed, self.model.embed.bias)
         self._keep(0, rows, x + self.model.position.index_select(0, rows), state)
 
-    def _block(self, layer: int, block: Block, rows: Tensor, state: StreamState) -> None:
+    def _block(self, layer: int, block: ReadyBlock, rows: Tensor, state: StreamState) -> None:
         x = state.x[layer].index_select(0, rows)
-        q, k, v = block.qkv(x)
-        old_k, old_v = state.k[layer], state.v[layer]
+        q, kv = block.qkv(x)
         if rows.numel() == self.config.tokens:  # every term is new: rebuild, half the work
             # In single precision and in the dense network's own order, so that both round alike.
-            state.s[layer] = _outer(k, v, block.heads).double()
+            state.s[layer] = _outer(kv, block.heads).double()
         else:
-            state.s[layer] += _outer(k.double(), v.double(), block.heads)
-            gone_k, gone_v = old_k.index_select(0, rows), old_v.index_select(0, rows)
-            state.s[layer] -= _outer(gone_k.double(), gone_v.double(), block.heads)
-        old_k.index_copy_(0, rows, k)
-        old_v.index_copy_(0, rows, v)
-        heads = q.view(rows.numel(), block.heads, block.head_dim).transpose(0, 1)
+            gone = state.kv[layer].index_select(0, rows)
+            gone[:, block.inner :].neg_()
+            state.s[layer] += _outer(torch.cat([kv, gone]).double(), block.heads)
+        state.kv[layer].index_copy_(0, rows, kv)
+        heads = q.reshape(rows.numel(), block.heads, -1).transpose(0, 1)
         y = torch.bmm(heads, (state.s[layer] / self.config.tokens).float())
         out = block.finish(x, y.transpose(0, 1).reshape(rows.numel(), -1))
         self._keep(layer + 1, rows, out, state)
@@ -117,7 +148,7 @@ class PrunedStream:
             state.strength[stage][rows.numpy()] = torch.linalg.vector_norm(x, dim=1).numpy()
 
 
-def _outer(k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """Σ kᵢ vᵢᵀ per head of (n, H·d) tokens, shape (H, d, d), in the precision of the inputs."""
-    keys, values = (z.view(z.shape[0], heads, -1).transpose(0, 1) for z in (k, v))
+def _outer(kv: Tensor, heads: int) -> Tensor:
+    """Σ kᵢ vᵢᵀ per head of (n, 2·H·d) tokens, shape (H, d, d), in the precision of the input."""
+    keys, values = kv.view(kv.shape[0], 2, heads, -1).permute(1, 2, 0, 3)
     return torch.bmm(keys.transpose(1, 2), values)

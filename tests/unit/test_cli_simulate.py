@@ -56,7 +56,7 @@ def test_one_corrupted_value_is_found(finished: Path, fast: Path, tmp_path: Path
 
 def test_other_inputs_give_another_digest(finished: Path, tmp_path: Path) -> None:
     inputs = load_arrays(finished / "inputs.h5")
-    inputs["patch"][0] = 255 - inputs["patch"][0]
+    inputs["pixels"][0] = 255 - inputs["pixels"][0]
     save_arrays(inputs, tmp_path / "inputs.h5")
     first = depth_snn(*simulate(finished))
     other = depth_snn("simulate", finished / "graph.h5", tmp_path / "inputs.h5")

@@ -8,29 +8,28 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from depth_snn.config import NETWORKS, GateConfig, PolicyConfig
+from depth_snn.config import GateConfig, PolicyConfig
 from depth_snn.pruning.decide import COMPUTED, CUT, RESTORED, REUSED, Decider, Decision
 from depth_snn.pruning.prices import Prices, prices_of
 from depth_snn.pruning.stream import PrunedStream, new_state
-from tests.unit.small import scene_frames, tiny_network
+from tests.unit.small import TINY, scene_frames, settled_network
 
-TINY = NETWORKS["tiny"]
 LIVELY = PolicyConfig(
-    tau_px=0.7, tau_stale=8.0, token_rate=(0.5,),
-    gate=GateConfig(dv=1024, vth=40, hold=2, cap_percent=200, refill_percent=200),
+    tau_px=0.7, tau_stale=4.0, token_rate=(0.5,),
+    gate=GateConfig(dv=1024, vth=50, hold=2, cap_percent=60, refill_percent=60),
 )  # fmt: skip
 """On the tiny scene some tokens of every state come up."""
 
 
 def play(policy: PolicyConfig, count: int = 12) -> tuple[list[Decision], Prices]:
-    """Decisions over a scene, with the strengths that the real network gives."""
+    """Decisions over a scene, with the strengths that a network gives."""
     prices = prices_of(TINY, scored=policy.cuts_tokens)
-    decider, model = Decider(TINY, policy, prices), tiny_network()
+    decider, model = Decider(TINY, policy, prices), settled_network()
     stream, state = PrunedStream(model, scored=policy.cuts_tokens), new_state(TINY)
     decisions = []
-    for rgb in scene_frames("tiny", count):
+    for rgb in scene_frames(TINY, count):
         decision = decider.decide(rgb, state.strength.copy() if state.started else None)
-        stream.step(decision.windows, decision.restored.open, state)
+        stream.step(rgb, decision.restored.open, state)
         decisions.append(decision)
     return decisions, prices
 
@@ -66,15 +65,18 @@ def test_the_ledger_is_what_is_executed(motion: str) -> None:
 
 
 def test_first_frame_is_whole_and_a_still_stream_costs_nothing_more() -> None:
-    decider = Decider(TINY, LIVELY, prices_of(TINY, scored=True))
-    rgb = scene_frames("tiny", 1)[0]
+    prices = prices_of(TINY, scored=True)
+    decider = Decider(TINY, LIVELY, prices)
+    rgb = scene_frames(TINY, 1)[0]
     first = decider.decide(rgb, None)
     assert first.sched.all() and first.motion_macs == 0 and not first.drive.any()
     strength = np.ones((TINY.layers, TINY.tokens), np.float32)
     for _ in range(3):
         still = decider.decide(rgb, strength)
         assert not still.restored.open.any() and still.restored.spent_macs == 0
-        assert still.restored.base_macs == still.fixed_macs == still.gate_macs > 0
+        assert still.restored.base_macs == still.fixed_macs
+        assert still.fixed_macs == still.gate_macs + still.stem_macs
+        assert still.gate_macs > 0 and still.stem_macs == prices.fixed["stem"] > 0
         assert (still.token_state() == REUSED).all()
 
 
@@ -84,10 +86,13 @@ def test_slow_drift_is_computed_in_the_end() -> None:
     decider = Decider(TINY, policy, prices_of(TINY, scored=False))
     grey = np.full((TINY.height, TINY.width, 3), 80, np.uint8)
     strength = np.ones((TINY.layers, TINY.tokens), np.float32)
-    computed = [
-        bool(decider.decide(grey + np.uint8(f), strength).sched[0].all()) for f in range(13)
-    ]
-    assert [f for f, whole in enumerate(computed) if whole] == [0, 4, 8, 12]
+    computed = []
+    for f in range(13):
+        row = decider.decide(grey + np.uint8(f), strength).sched[0].reshape(TINY.grid)
+        # What tokens at the edge see of the padding never changes, so they are computed later.
+        if row[1:-1, 1:-1].all():
+            computed.append(f)
+    assert computed == [0, 4, 8, 12]
 
 
 def test_without_recovery_nothing_is_restored() -> None:

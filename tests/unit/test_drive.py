@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from depth_snn.config import NETWORKS, NetworkConfig
+from depth_snn.config import NetworkConfig
 from depth_snn.recovery.drive import DRIVE_MAX, drive_macs, feature_gradient, region_drive
-from tests.unit.small import scene_frames
+from tests.unit.small import STREET, TINY, scene_frames
 
 Image = npt.NDArray[np.uint8]
 
@@ -43,10 +43,9 @@ def naive_drive(now: Image, before: Image, config: NetworkConfig) -> list[int]:
     return [math.isqrt(int(s)) for s in sums]
 
 
-@pytest.mark.parametrize("name", ["tiny", "street"])
-def test_drive_is_its_definition(name: str) -> None:
-    config = NETWORKS[name]
-    frames = list(scene_frames(name, 2))
+@pytest.mark.parametrize("config", [TINY, STREET], ids=lambda c: c.name)
+def test_drive_is_its_definition(config: NetworkConfig) -> None:
+    frames = list(scene_frames(config, 2))
     frames.append(np.random.default_rng(0).integers(0, 256, frames[0].shape).astype(np.uint8))
     gradients = [feature_gradient(f, config) for f in frames]
     for i in (1, 2):
@@ -56,14 +55,14 @@ def test_drive_is_its_definition(name: str) -> None:
 
 
 def test_static_and_first_frames_drive_nothing() -> None:
-    config = NETWORKS["tiny"]
-    gradient = feature_gradient(scene_frames("tiny", 1)[0], config)
+    config = TINY
+    gradient = feature_gradient(scene_frames(TINY, 1)[0], config)
     assert not region_drive(gradient, gradient.copy(), config).any()
     assert not region_drive(gradient, None, config).any()
 
 
 def test_a_uniform_flash_drives_nothing_and_a_local_change_its_region_alone() -> None:
-    config = NETWORKS["tiny"]
+    config = TINY
     dark = np.full((32, 64, 3), 60, np.uint8)
     before = feature_gradient(dark, config)
     assert not region_drive(feature_gradient(dark + 90, config), before, config).any()
@@ -75,7 +74,7 @@ def test_a_uniform_flash_drives_nothing_and_a_local_change_its_region_alone() ->
 
 def test_the_largest_possible_drive_fits_its_register() -> None:
     """Neighbouring cells 255 apart, then swapped: every difference is 510."""
-    config = NETWORKS["street"]
+    config = STREET
     rows, cols = np.mgrid[0 : config.height, 0 : config.width] // 4
     board = (255 * ((rows + cols) % 2)).astype(np.uint8)[..., None].repeat(3, -1)
     gradients = [feature_gradient(f, config) for f in (board, 255 - board)]

@@ -12,14 +12,13 @@ from conversion.from_torch import build_float_graph
 from conversion.passes.fold_norms import fold_norms
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.heads import cut_heads, head_importance, plan_heads
-from tests.unit.small import UNEVEN, random_network
+from tests.unit.small import UNEVEN, noise, pictures, random_network
 
 KEEP = [[0, 2], [1]]
 
 
-def pixels(seed: int = 0) -> Tensor:
-    rng = np.random.default_rng(seed)
-    return torch.from_numpy(rng.integers(0, 256, (1, UNEVEN.tokens, UNEVEN.inputs))).float()
+(RGB,) = noise(UNEVEN, 1)
+PICTURE = pictures(RGB)
 
 
 @torch.no_grad()
@@ -44,7 +43,7 @@ def held_still(model: DepthViTLoihi, keep: list[list[int]], x: Tensor) -> Tensor
 def test_cutting_nothing_changes_nothing() -> None:
     model = random_network()
     same = cut_heads(model, [[0, 1, 2], [0, 1]])
-    assert torch.equal(same(pixels()), model(pixels()))
+    assert torch.equal(same(PICTURE), model(PICTURE))
     assert same.config == model.config
 
 
@@ -56,9 +55,9 @@ def test_cut_network_is_the_full_one_with_those_heads_held_at_their_mean(
     model = random_network()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     small = cut_heads(model, keep)
-    expected = held_still(model, keep, pixels())
-    torch.testing.assert_close(small(pixels()), expected, rtol=1e-5, atol=1e-5)
-    assert not torch.allclose(model(pixels()), expected, atol=1e-3)
+    expected = held_still(model, keep, PICTURE)
+    torch.testing.assert_close(small(PICTURE), expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(model(PICTURE), expected, atol=1e-3)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
@@ -89,8 +88,8 @@ def test_the_least_important_head_goes_first() -> None:
 def test_a_cut_network_converts() -> None:
     small = cut_heads(random_network(), KEEP)
     graph = fold_norms(build_float_graph(small))
-    values = evaluate_float(graph, pixels()[0].numpy())
+    values = evaluate_float(graph, RGB)
     with torch.no_grad():
-        expected = small(pixels())[0].numpy()
+        expected = small(PICTURE)[0].numpy()
     np.testing.assert_allclose(values["head.out"], expected, rtol=1e-4, atol=1e-4)
     assert values["block1.y"].shape == (32, 8) and values["block2.y"].shape == (32, 4)

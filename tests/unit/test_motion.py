@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from depth_snn.config import NETWORKS
 from depth_snn.errors import ConfigError
 from depth_snn.motion.sources import SOURCES, make_source, staleness
 from depth_snn.windows import token_windows
+from tests.unit.small import STREET
 
 Image = npt.NDArray[np.uint8]
-CONFIG = NETWORKS["street"]
+CONFIG = STREET
 NAMES = sorted(SOURCES)
 MARGIN = 16
 
@@ -102,7 +102,7 @@ def test_unknown_source() -> None:
 
 def test_staleness_is_the_mean_absolute_difference() -> None:
     rng = np.random.default_rng(0)
-    a, b = (rng.integers(0, 256, (CONFIG.tokens, CONFIG.inputs)).astype(np.uint8) for _ in "ab")
+    a, b = (rng.integers(0, 256, (CONFIG.tokens, 768)).astype(np.uint8) for _ in "ab")
     expected = np.abs(a.astype(float) - b).mean(1)
     np.testing.assert_allclose(staleness(a, b), expected, rtol=1e-5)
     assert not staleness(a, a).any()

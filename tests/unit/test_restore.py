@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversion.nodes import Input, RestoreGate
-from depth_snn.config import NETWORKS
 from depth_snn.errors import ConfigError
 from depth_snn.pruning.prices import prices_of
 from depth_snn.recovery.restore import RestoreParams, restore_step, restore_zeros
 from sims.reference import simulate
 from tests.conformance.building import balance, edge
+from tests.unit.small import TINY
 
 IntArray = npt.NDArray[np.int64]
 
@@ -182,7 +182,7 @@ def test_bad_constants() -> None:
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 1))
 def test_what_is_executed_keeps_the_cap_too(seed: int, share: float, full: float) -> None:
     """Executed, not charged: also where a stage runs whole and its attention state is rebuilt."""
-    config = NETWORKS["tiny"]
+    config = TINY
     prices = prices_of(config, scored=True)
     rng = np.random.default_rng(seed)
     params = RestoreParams(
@@ -190,7 +190,7 @@ def test_what_is_executed_keeps_the_cap_too(seed: int, share: float, full: float
         regions=config.regions, hold=2, cap_percent=15, refill_percent=15,
         capacity=prices.dense_macs(),
     )  # fmt: skip
-    state, fixed = restore_zeros(config.regions), 5_000
+    state, fixed = restore_zeros(config.regions), 5_000 + prices.fixed_macs()
     for _ in range(6):
         sched = np.repeat(rng.random((1, config.tokens)) < share, config.stages, 0)
         sched[: rng.integers(0, config.stages + 1)] |= rng.random() < full

@@ -9,38 +9,30 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from torch import nn
 
 from depth_snn.config import NetworkConfig
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.stream import PrunedStream, StreamState, new_state
-from depth_snn.windows import token_windows
+from tests.unit.slow_stream import SlowStream
 from tests.unit.small import (
+    DEEP,
+    STREET,
+    TINY,
     UNEVEN,
     WEIGHTS,
+    dense_logits,
+    noise,
     random_network,
     scene_frames,
+    settled_network,
     shipped_network,
     tiny_network,
 )
 
 F64 = npt.NDArray[np.float64]
-Windows = npt.NDArray[np.uint8]
-
-
-@torch.inference_mode()
-def dense_logits(model: DepthViTLoihi, windows: Windows) -> npt.NDArray[np.float32]:
-    return model(torch.from_numpy(windows)[None].float())[0].numpy()
-
-
-def frames_of(config: NetworkConfig, count: int) -> list[Windows]:
-    return [token_windows(rgb, config) for rgb in scene_frames(config.name, count)]
-
-
-def noise(config: NetworkConfig, count: int, seed: int = 0) -> list[Windows]:
-    rng = np.random.default_rng(seed)
-    shape = (config.tokens, config.inputs)
-    return [rng.integers(0, 256, shape).astype(np.uint8) for _ in range(count)]
+Image = npt.NDArray[np.uint8]
+CLOSE = 1e-5
+"""Sums of the same numbers in another order, by logits of the size of 10."""
 
 
 def nested_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray[np.bool_]:
@@ -49,20 +41,29 @@ def nested_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray[
     return draw[None] < shares[:, None]
 
 
-@pytest.mark.parametrize("path", WEIGHTS, ids=lambda p: p.stem)
-def test_shipped_network_with_nothing_pruned_is_the_dense_network(path: Path) -> None:
-    model = shipped_network(path)
+def unpruned_difference(model: DepthViTLoihi) -> float:
+    """Largest difference from the dense network in frames with every token open."""
     config = model.config
     stream, state = PrunedStream(model), new_state(config)
     everything = np.ones((config.stages, config.tokens), bool)
     rng, worst = np.random.default_rng(1), 0.0
-    for index, windows in enumerate(frames_of(config, 6)):
+    for index, rgb in enumerate(scene_frames(config, 6)):
         sparse = index in (2, 3)
         mask = nested_mask(rng, config) if sparse else everything
-        logits = stream.step(windows, mask, state).numpy()
+        logits = stream.step(rgb, mask, state).numpy()
         if not sparse:
-            worst = max(worst, float(np.abs(logits - dense_logits(model, windows)).max()))
-    assert worst <= 1e-5
+            worst = max(worst, float(np.abs(logits - dense_logits(model, rgb)).max()))
+    return worst
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda p: p.stem)
+def test_shipped_network_with_nothing_pruned_is_the_dense_network(path: Path) -> None:
+    assert unpruned_difference(shipped_network(path)) <= CLOSE
+
+
+@pytest.mark.parametrize("config", [TINY, STREET], ids=lambda c: c.name)
+def test_untrained_network_with_nothing_pruned_is_the_dense_network(config: NetworkConfig) -> None:
+    assert unpruned_difference(settled_network(config)) <= CLOSE
 
 
 def state_errors(config: NetworkConfig, state: StreamState) -> list[tuple[F64, float]]:
@@ -70,7 +71,7 @@ def state_errors(config: NetworkConfig, state: StreamState) -> list[tuple[F64, f
     out = []
     for layer, heads in enumerate(config.heads):
         shape = (config.tokens, heads, config.head_dim)
-        k, v = (t[layer].numpy().astype(float).reshape(shape) for t in (state.k, state.v))
+        k, v = (part.reshape(shape) for part in np.split(state.kv[layer].double().numpy(), 2, 1))
         exact = np.einsum("nha,nhb->hab", k, v)
         out.append((state.s[layer].numpy() - exact, float(np.abs(exact).max())))
     return out
@@ -83,7 +84,7 @@ def test_sparse_frames_leave_no_drift(path: Path) -> None:
     config = model.config
     stream, state = PrunedStream(model), new_state(config)
     rng = np.random.default_rng(2)
-    frames = frames_of(config, 6)
+    frames = scene_frames(config, 6)
     stream.step(frames[0], np.ones((config.stages, config.tokens), bool), state)
     first = state_errors(config, state)
     for index in range(12):
@@ -97,7 +98,7 @@ def test_sparse_frames_leave_no_drift(path: Path) -> None:
     for (before, scale), (after, _) in zip(first, state_errors(config, state), strict=True):
         assert np.abs(before).max() <= 1e-6 * scale
         assert np.abs(after - before).max() <= 1e-9 * scale
-    assert np.abs(logits.numpy() - dense_logits(model, frames[5])).max() <= 1e-5
+    assert np.abs(logits.numpy() - dense_logits(model, frames[5])).max() <= CLOSE
 
 
 def partial_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray[np.bool_]:
@@ -106,7 +107,7 @@ def partial_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray
     return rng.permutation(config.tokens)[None] < (shares * config.tokens)[:, None]
 
 
-def settled_difference(model: DepthViTLoihi, windows: Windows, state: StreamState) -> float:
+def settled_difference(model: DepthViTLoihi, rgb: Image, state: StreamState) -> float:
     """Largest difference from the dense network once masks have covered a still frame in halves.
 
     The state is left as it was.
@@ -116,8 +117,8 @@ def settled_difference(model: DepthViTLoihi, windows: Windows, state: StreamStat
     for _ in range(config.layers + 2):
         for side in (half, ~half):
             opened = np.repeat(side[None], config.stages, 0)
-            logits = PrunedStream(model).step(windows, opened, state)
-    return float(np.abs(logits.numpy() - dense_logits(model, windows)).max())
+            logits = PrunedStream(model).step(rgb, opened, state)
+    return float(np.abs(logits.numpy() - dense_logits(model, rgb)).max())
 
 
 MANY_FRAMES, FEW_FRAMES = 10_000, 100
@@ -128,13 +129,13 @@ GROWTH = 3
 @pytest.mark.slow
 def test_ten_thousand_sparse_frames_leave_no_drift() -> None:
     model, rng = tiny_network(), np.random.default_rng(11)
-    config, frames = model.config, frames_of(model.config, 60)
+    config, frames = model.config, scene_frames(model.config, 60)
     stream, state = PrunedStream(model), new_state(config)
     stream.step(frames[0], np.ones((config.stages, config.tokens), bool), state)
     first, found = state_errors(config, state), {}
     for count in range(1, MANY_FRAMES):
-        windows = frames[int(rng.integers(len(frames)))]
-        stream.step(windows, partial_mask(rng, config), state)
+        rgb = frames[int(rng.integers(len(frames)))]
+        stream.step(rgb, partial_mask(rng, config), state)
         if count + 1 in (FEW_FRAMES, MANY_FRAMES):
             found[count + 1] = settled_difference(model, frames[-1], state)
     last = state_errors(config, state)
@@ -156,10 +157,10 @@ def test_tokens_that_are_not_opened_keep_their_results_exactly() -> None:
     stream, state = PrunedStream(model), new_state(config)
     frames = noise(config, 6)
     stream.step(frames[0], np.ones((config.stages, config.tokens), bool), state)
-    for windows in frames[1:]:
+    for rgb in frames[1:]:
         before = state.logits.clone(), state.x.clone(), state.strength.copy()
         mask = nested_mask(rng, config)
-        stream.step(windows, mask, state)
+        stream.step(rgb, mask, state)
         assert torch.equal(state.logits[~mask[-1]], before[0][~mask[-1]])
         assert not torch.isclose(state.logits[mask[-1]], before[0][mask[-1]]).all(1).any()
         for stage in range(config.stages):
@@ -168,65 +169,28 @@ def test_tokens_that_are_not_opened_keep_their_results_exactly() -> None:
         np.testing.assert_allclose(state.strength, norms, rtol=1e-5)
 
 
-class SlowStream:
-    """The stream again from its definition, token by token in double precision."""
-
-    def __init__(self, model: DepthViTLoihi) -> None:
-        self.config = model.config
-        self.model = model
-        c = model.config
-        self.x = [np.zeros((c.tokens, c.dim)) for _ in range(c.stages)]
-        self.k = [np.zeros((c.tokens, h, c.head_dim)) for h in c.heads]
-        self.v = [np.zeros((c.tokens, h, c.head_dim)) for h in c.heads]
-        self.logits = np.zeros((c.tokens, c.outputs))
-
-    @staticmethod
-    def linear(layer: nn.Linear, x: F64) -> F64:
-        weight, bias = (p.detach().numpy().astype(float) for p in (layer.weight, layer.bias))
-        return weight @ x + bias
-
-    @staticmethod
-    def norm(layer: nn.BatchNorm1d, x: F64) -> F64:
-        w, b, mean, var = (
-            t.detach().numpy().astype(float)
-            for t in (layer.weight, layer.bias, layer.running_mean, layer.running_var)
-        )
-        return (x - mean) / np.sqrt(var + layer.eps) * w + b
-
-    def step(self, windows: Windows, mask: npt.NDArray[np.bool_]) -> F64:
-        m, c = self.model, self.config
-        position = m.position.detach().numpy().astype(float)
-        for i in np.flatnonzero(mask[0]):
-            self.x[0][i] = self.linear(m.embed, (windows[i] - 128.0) / 64) + position[i]
-        for layer, block in enumerate(m.blocks):
-            rows, split = np.flatnonzero(mask[layer + 1]), (c.heads[layer], c.head_dim)
-            queries = {}
-            for i in rows:
-                z = self.norm(block.norm1, self.x[layer][i])
-                queries[i] = np.maximum(self.linear(block.q, z), 0).reshape(split)
-                self.k[layer][i] = np.maximum(self.linear(block.k, z), 0).reshape(split)
-                self.v[layer][i] = self.linear(block.v, z).reshape(split)
-            for i in rows:
-                y = np.zeros(split)
-                for j in range(c.tokens):
-                    weight = (queries[i] * self.k[layer][j]).sum(1, keepdims=True)
-                    y += weight * self.v[layer][j] / c.tokens
-                mid = self.x[layer][i] + self.linear(block.proj, self.norm(block.norm_y, y.ravel()))
-                hidden = np.maximum(self.linear(block.fc1, self.norm(block.norm2, mid)), 0)
-                self.x[layer + 1][i] = mid + self.linear(block.fc2, hidden)
-        for i in np.flatnonzero(mask[-1]):
-            self.logits[i] = self.linear(m.head, self.norm(m.norm, self.x[-1][i]))
-        return self.logits
+def test_closed_tokens_keep_their_logits_though_the_stem_sees_them_change() -> None:
+    """The stem runs everywhere, but only open tokens are decoded, with what it sees now."""
+    model = settled_network()
+    stream, state = PrunedStream(model), new_state(TINY)
+    first, other = noise(TINY, 2)
+    everything = np.ones((TINY.stages, TINY.tokens), bool)
+    before = stream.step(first, everything, state).clone()
+    last_only = np.zeros_like(everything)
+    last_only[-1, ::2] = True
+    after = stream.step(other, last_only, state)
+    assert torch.equal(after[1::2], before[1::2])
+    assert (after[::2] != before[::2]).any(1).all()
 
 
-def test_sparse_frames_equal_a_slow_recomputation() -> None:
-    model = random_network(seed=4)
-    config, rng = model.config, np.random.default_rng(4)
+@pytest.mark.parametrize("config", [UNEVEN, DEEP, TINY], ids=lambda c: c.name)
+def test_sparse_frames_equal_a_slow_recomputation(config: NetworkConfig) -> None:
+    model, rng = random_network(config, seed=4), np.random.default_rng(4)
     stream, state, slow = PrunedStream(model), new_state(config), SlowStream(model)
     mask = np.ones((config.stages, config.tokens), bool)
-    for windows in noise(config, 5, seed=4):
-        fast = stream.step(windows, mask, state).numpy()
-        exact = slow.step(windows, mask)
+    for rgb in noise(config, 4, seed=4):
+        fast = stream.step(rgb, mask, state).numpy()
+        exact = slow.step(rgb, mask)
         np.testing.assert_allclose(fast, exact, atol=2e-5 * np.abs(exact).max())
         mask = nested_mask(rng, config)
 

@@ -126,6 +126,6 @@ def decide_all(setup: Setup, frames: Sequence[npt.NDArray[np.uint8]]) -> list[De
     decisions = []
     for rgb in frames:
         decision = decider.decide(rgb, state.strength if state.started else None)
-        stream.step(decision.windows, decision.restored.open, state)
+        stream.step(rgb, decision.restored.open, state)
         decisions.append(decision)
     return decisions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,14 @@ from depth_snn.data.frames import Frame
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.decide import Decider, Decision
 from depth_snn.pruning.stream import PrunedStream, new_state
-from depth_snn.windows import class_map, token_windows
+from depth_snn.windows import class_map
 from sims.fast import FastSimulator
 
 LOGITS = "head.out.out"
 GATE_PROBES = ("gate.lif.out", "gate.lif.membrane", "gate.restore.out", "gate.restore.admitted",
                "gate.restore.ledger")  # fmt: skip
-PATCH = "patch"
+PIXELS = "pixels"
 Image = npt.NDArray[np.uint8]
-NO_PIXELS: Image = np.zeros((0, 0), np.uint8)
-"""What a remembered decision keeps of its frame's windows: they are large and were used."""
 MAX_FRAMES = 6000
 """Frames of one run: about a quarter of a megabyte each is held for the report."""
 DENSE_ATTENTIONS = ("linear", "sdpa")
@@ -65,7 +63,7 @@ def graph_inputs(decision: Decision, *, recovery: bool) -> Inputs:
     """A frame's inputs to the integer graph."""
     drive = decision.drive if recovery else np.zeros_like(decision.drive)
     return {
-        PATCH: decision.windows.astype(np.int64),
+        PIXELS: decision.rgb.reshape(-1, 3).astype(np.int64),
         SCHED: decision.sched.astype(np.int64),
         DRIVE: drive,
         FIXED: np.array([decision.fixed_macs], np.int64),
@@ -93,8 +91,8 @@ def gate_differences(
 @torch.inference_mode()
 def dense_step(model: DepthViTLoihi, rgb: Image, attention: str) -> Image:
     """Class map of the dense network, end to end from the frame."""
-    windows = torch.from_numpy(token_windows(rgb, model.config))[None].float()
-    return class_map(model(windows, attention)[0].numpy(), model.config)
+    picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
+    return class_map(model(picture, attention)[0].numpy(), model.config)
 
 
 class Chain:
@@ -124,7 +122,7 @@ class Chain:
         begin = time.perf_counter()
         decision = self.decider.decide(rgb, self.state.strength if self.state.started else None)
         now = out.clock("decide", begin)
-        logits = self.stream.step(decision.windows, decision.restored.open, self.state).numpy()
+        logits = self.stream.step(rgb, decision.restored.open, self.state).numpy()
         now = out.clock("network", now)
         out.pruned_map.append(class_map(logits, self.setup.config))
         out.clock("pruned_end_to_end", begin)
@@ -147,7 +145,7 @@ class Chain:
         out = self.out
         out.rgb.append(frame.rgb)
         out.truth.append(frame.label)
-        out.decisions.append(replace(decision, windows=NO_PIXELS))
+        out.decisions.append(decision)
         macs = self.setup.prices.executed(decision.restored.open.sum(1))
         macs["motion"] += decision.motion_macs
         macs["gate"] += decision.gate_macs
@@ -157,8 +155,8 @@ class Chain:
         out = self.out
         inputs = graph_inputs(decision, recovery=self.setup.policy.recovery)
         if len(out.inputs) < self.keep_inputs:
-            small = {k: v.astype(np.uint8) if k in (PATCH, SCHED) else v for k, v in inputs.items()}
-            out.inputs.append(small)  # type: ignore[arg-type]
+            bytes_ = {k: inputs[k].astype(np.uint8) for k in (PIXELS, SCHED)}
+            out.inputs.append(inputs | bytes_)  # type: ignore[arg-type]
         if self.fast is None:
             return
         start = time.perf_counter()

@@ -19,7 +19,6 @@ from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.models.weights import find_network
 from depth_snn.pruning.heads import cut_heads, plan_heads
 from depth_snn.pruning.prices import Prices, prices_of
-from depth_snn.windows import token_windows
 
 CALIBRATION_SEED = 424_242
 CALIBRATION_FRAMES = 8
@@ -33,7 +32,7 @@ class Setup:
         model: Torch network with the pruned heads removed.
         config: Its shape.
         policy: What is pruned and when.
-        prices: MACs per token and stage.
+        prices: MACs per token and stage, and of the stem.
         graph: The integer graph with its gates.
         dense: The network before heads were cut; the yardstick of accuracy, work and time.
         dense_prices: Its MACs.
@@ -74,7 +73,7 @@ def load_policy(path: str | None, network: str, **changes: object) -> PolicyConf
 def calibration_clip(
     config: NetworkConfig, spec: str | None = None
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Windows of the frames that fix the integer scales.
+    """Frames (H, W, 3) that fix the integer scales.
 
     Args:
         config: Shape of the network.
@@ -86,11 +85,11 @@ def calibration_clip(
             per_street=1,
         )  # fmt: skip
         for sample in frames:
-            yield token_windows(sample.rgb, config)
+            yield sample.rgb
         return
     source = open_frames(spec, height=config.height, width=config.width, limit=CALIBRATION_FRAMES)
     for frame in source:
-        yield token_windows(frame.rgb, config)
+        yield frame.rgb
 
 
 def prepare(network: str, policy: PolicyConfig, calibrate: str | None = None) -> Setup:
