@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depth_snn.cli.common import add_policy_options, count, policy_changes, positive
@@ -13,14 +14,36 @@ if TYPE_CHECKING:
     from depth_snn.cli.chain.setup import Setup
 
 NAME = "eval"
-HELP = "measure accuracy and compute of a network on labelled frames"
+HELP = "measure accuracy and compute of networks on labelled frames"
 EXAMPLE = """examples:
-  depth-snn eval --network street --scenes street,driving --seeds 3
-  depth-snn eval --network street --scenes street --tau-px 0 --token-rate 0    dense"""
+  depth-snn eval --network small --scenes street,driving --seeds 3
+  depth-snn eval --network small --scenes street --tau-px 0 --token-rate 0    dense
+  depth-snn eval --protocol accuracy --network small_vit,small                unseen frames
+  depth-snn eval --protocol accuracy --network small --int8 --int8-frames 96
+  depth-snn eval --protocol accuracy --network camvid --data CamVid"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
+    parser.add_argument(
+        "--protocol", choices=("stream", "accuracy"), default="stream",
+        help="stream: clips through the chain (default); accuracy: dense, on unseen frames",
+    )  # fmt: skip
+    group = parser.add_argument_group("protocol accuracy")
+    group.add_argument(
+        "--clips", type=positive, default=64, metavar="N",
+        help="groups of twelve frames of known and of held-out assets (default 64)",
+    )  # fmt: skip
+    group.add_argument(
+        "--int8", action="store_true", help="also the integer graph, on the fast simulator"
+    )
+    group.add_argument(
+        "--int8-frames", type=positive, metavar="N", help="only on the first N frames of each"
+    )
+    group.add_argument(
+        "--data", type=Path, metavar="DIR", help="CamVid, for networks trained on it"
+    )
+    group.add_argument("--cache", type=Path, metavar="DIR", help="keep painted frames here")
     parser.add_argument(
         "--scenes", default="street,driving", metavar="LIST",
         help="built-in scenes, separated by commas (default street,driving)",
@@ -49,6 +72,10 @@ SCORES = (
 
 def run(args: argparse.Namespace) -> int:
     """Run every clip through the chain and print one row for each scene."""
+    if args.protocol == "accuracy":
+        from depth_snn.cli.accuracy import run_accuracy
+
+        return run_accuracy(args)
     from depth_snn.cli.chain.setup import load_policy, prepare
     from depth_snn.data.frames import open_frames
 

@@ -8,6 +8,8 @@ computed for the whole picture or token by token with the same result.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -45,8 +47,7 @@ class Stem(nn.Module):
         self.config = config
         channels = (3, *config.stem)
         self.convs = nn.ModuleList(
-            nn.Conv2d(i, o, KERNEL, STRIDE, bias=False)
-            for i, o in zip(channels[:-1], channels[1:], strict=True)
+            nn.Conv2d(i, o, KERNEL, STRIDE, bias=False) for i, o in pairwise(channels)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(o) for o in config.stem)
 

@@ -1,4 +1,4 @@
-"""Batches with random changes that follow from (seed, step) alone, so that a resumed run repeats."""
+"""Batches with random changes that follow from the generator alone, so a resumed run repeats."""
 
 from __future__ import annotations
 

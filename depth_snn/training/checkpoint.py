@@ -1,4 +1,4 @@
-"""Checkpoints: model and optimiser as one safetensors file, so that a resumed run is the same run."""
+"""Checkpoints: model and optimiser in one safetensors file; a resumed run is the same run."""
 
 from __future__ import annotations
 

@@ -38,6 +38,10 @@ class LabelledFrames:
     def __len__(self) -> int:
         return int(self.rgb.shape[0])
 
+    def __getitem__(self, part: slice) -> LabelledFrames:
+        """Some of the frames, without a copy."""
+        return LabelledFrames(self.rgb[part], self.label[part])
+
 
 def paint_clip(job: tuple[int, int, int, str]) -> tuple[Bytes, Bytes]:
     """Frames and labels of a few streets; camera and domain follow from the seed."""

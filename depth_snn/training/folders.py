@@ -11,7 +11,19 @@ from depth_snn.config import NetworkConfig
 from depth_snn.errors import ConfigError, InputError
 from depth_snn.training.dataset import LabelledFrames
 
-CAMVID_NAMES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
+CAMVID_NAMES = (
+    "sky",
+    "building",
+    "pole",
+    "road",
+    "pavement",
+    "tree",
+    "sign",
+    "fence",
+    "car",
+    "pedestrian",
+    "bicyclist",
+)
 
 
 def read_camvid(config: NetworkConfig, folder: Path | None, split: str) -> LabelledFrames:

@@ -129,9 +129,7 @@ class Trainer:
             if calls.on_step:
                 calls.on_step(step + 1, {k: float(v.detach()) for k, v in losses.items()})
             if calls.checkpoint and (step + 1) % calls.save_every == 0:
-                save_checkpoint(
-                    self.model, self.optimiser, self.recipe, step + 1, calls.checkpoint
-                )
+                save_checkpoint(self.model, self.optimiser, self.recipe, step + 1, calls.checkpoint)
         return self.model.eval().to("cpu")
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:

@@ -50,7 +50,8 @@ def teacher_loss(scores: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
     """Kullback–Leibler divergence from the teacher's classes to the student's, per cell.
 
     Args:
-        scores, teacher: Logits of cells (B, classes, h, w).
+        scores: Logits of cells (B, classes, h, w).
+        teacher: The teacher's, likewise.
         weights: Weight of each class; a cell counts as much as the class the teacher sees in it.
     """
     target = functional.softmax(teacher, 1)
