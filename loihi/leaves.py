@@ -8,10 +8,13 @@ from typing import Any
 from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
+    Conv,
+    Delta,
     Dense,
     LinearAttention,
     Node,
     Output,
+    Regroup,
     RestoreGate,
     SigmaDelta,
     Skip,
@@ -19,6 +22,8 @@ from conversion.nodes import (
 from depth_snn.errors import GraphError
 from loihi.processes.encoder import DeltaEncoder, SigmaDeltaEncoder
 from loihi.processes.gate_lif import GateLIF
+from loihi.processes.grid import GridConv
+from loihi.processes.grid import Regroup as RegroupProcess
 from loihi.processes.linear_attention import LinearAttention as AttentionProcess
 from loihi.processes.output import Accumulator
 from loihi.processes.restore_gate import RestoreGate as RestoreGateProcess
@@ -42,9 +47,11 @@ def _stages(graph: Graph, node: Node) -> int:
     return stages
 
 
-def _encoder(graph: Graph, node: Node) -> Any:
+def _encoder(graph: Graph, node: Delta) -> Any:
     kind = SigmaDeltaEncoder if isinstance(node, SigmaDelta) else DeltaEncoder
-    return kind(name=node.name, stages=_stages(graph, node), **node.attributes())
+    stages = _stages(graph, node) if node.gated else 1
+    first = graph.lags[node.name]
+    return kind(name=node.name, stages=stages, first=first, **node.attributes())
 
 
 def _attention(graph: Graph, node: LinearAttention) -> Any:
@@ -53,6 +60,14 @@ def _attention(graph: Graph, node: LinearAttention) -> Any:
 
 def _dense(_: Graph, node: Dense) -> Any:
     return TokenDense(name=node.name, **node.attributes())
+
+
+def _conv(_: Graph, node: Conv) -> Any:
+    return GridConv(name=node.name, grid=node.grid, **node.attributes())
+
+
+def _regroup(_: Graph, node: Regroup) -> Any:
+    return RegroupProcess(name=node.name, **node.attributes())
 
 
 def _skip(_: Graph, node: Skip) -> Any:
@@ -75,7 +90,9 @@ _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "Delta": _encoder,
     "SigmaDelta": _encoder,
     "Dense": _dense,
+    "Conv": _conv,
     "Skip": _skip,
+    "Regroup": _regroup,
     "LinearAttention": _attention,
     "LIF": _lif,
     "RestoreGate": _restore_gate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conversion.graph import Graph
-from conversion.nodes import LIF, Delta, Dense, Input, RestoreGate, Skip
+from conversion.nodes import LIF, Conv, Delta, Dense, Input, Regroup, RestoreGate, Skip
 
 MEMBRANE = 2**23
 """Bound of a membrane (docs/fixed_point.md §6)."""
@@ -27,19 +27,20 @@ def peak(graph: Graph, name: str, port: str = "out") -> int | None:
         return MEMBRANE if port == "membrane" else 1
     if isinstance(node, RestoreGate):
         return None if port == "ledger" else 1
-    if isinstance(node, (Dense, Skip)):
+    if isinstance(node, (Dense, Conv, Skip, Regroup)):
         total = sum_peak(graph, node)
         return None if total is None else total << node.exponent
     return None
 
 
-def sum_peak(graph: Graph, node: Dense | Skip) -> int | None:
+def sum_peak(graph: Graph, node: Dense | Conv | Skip | Regroup) -> int | None:
     """Largest magnitude of a connection's sum before its shift."""
     edge = graph.incoming[node.name][0]
     arriving = peak(graph, edge.source, edge.source_port)
-    if arriving is None or isinstance(node, Skip):
+    if arriving is None or isinstance(node, (Skip, Regroup)):
         return arriving
-    return arriving * int(np.abs(node.weight).sum(axis=1).max(initial=0))
+    by_channel = np.abs(node.weight.reshape(node.weight.shape[0], -1)).sum(axis=1)
+    return arriving * int(by_channel.max(initial=0))
 
 
 def input_peak(graph: Graph, node: LIF) -> int | None:

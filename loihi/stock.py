@@ -1,6 +1,7 @@
 """Stock Lava processes that compute a node exactly, as witnesses that nobody here wrote.
 
-Dense and Skip become Lava's ``Dense``, a LIF that resets to zero becomes Lava's ``LIF``.
+Dense and Skip become Lava's ``Dense``, a LIF that resets to zero becomes Lava's ``LIF``. Why Conv
+and Regroup become none is in docs/lava.md.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def stock_process(node: Node) -> tuple[Any, dict[str, str]]:
         EngineError: if the weights of a Dense would not fit as one matrix.
     """
     if isinstance(node, Dense):
-        return _synapses(node, node.tokens, node.weight, node.exponent), SYNAPSE_PORTS
+        copies = node.tokens * node.repeat
+        return _synapses(node, copies, node.weight, node.exponent), SYNAPSE_PORTS
     if isinstance(node, Skip):
         one = np.ones((1, 1), np.int64)
         return _synapses(node, node.tokens * node.channels, one, node.exponent), SYNAPSE_PORTS
@@ -67,7 +69,7 @@ def _below(bound: int | None, limit: int) -> bool:
 
 
 def _synapses(node: Node, copies: int, weight: Any, exponent: int) -> Any:
-    """One Dense over all tokens: 2W and one exponent less, as MIXED keeps even weights only."""
+    """One Dense over all ``copies``: 2W and one exponent less, as MIXED keeps even weights only."""
     entries = copies * copies * weight.size
     if entries > MAX_MATRIX:
         raise EngineError(

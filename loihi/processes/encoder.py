@@ -1,10 +1,11 @@
-"""Drift-free delta and sigma-delta encoders with a gate port (docs/fixed_point.md §3)."""
+"""Drift-free delta and sigma-delta encoders, with a gate or without (docs/fixed_point.md §3)."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from loihi.integers import MESSAGE_BITS, SUM_BITS, IntArray, fit, round_shift
 from loihi.shim import (
@@ -30,8 +31,10 @@ class DeltaEncoder(AbstractProcess):  # type: ignore[misc]
     Args:
         tokens: Number of tokens N.
         channels: Number of channels C.
-        stages: Number of rows S of the gate's mask.
+        stages: Number of rows S of the gate's mask; 1 where there is no gate.
         stage: Row of the mask this encoder obeys.
+        gated: Whether it has a gate; the port of one that has none stays unconnected.
+        first: Step index, from 0, at which frame 0 arrives; without a gate it is closed before.
         bias: Added before the shift; shape (C,) or (N, C).
         shift: Rounded right shift.
         lo: Smallest activation.
@@ -67,11 +70,19 @@ class _EncoderModel(PyLoihiProcessModel):  # type: ignore[misc]
     def _potential(self, arrived: IntArray) -> IntArray:
         raise NotImplementedError
 
+    def _open(self) -> npt.NDArray[np.bool_]:
+        """Open tokens (N,)."""
+        p = self.proc_params
+        if not p["gated"]:
+            return np.full(p["tokens"], self.time_step - 1 >= p["first"])
+        mask: IntArray = self.gate_in.recv().reshape(p["stages"], p["tokens"])
+        return np.asarray(mask[p["stage"]] == 1)
+
     def run_spk(self) -> None:
         """One step: receive, integrate, send the change of open tokens."""
         p = self.proc_params
         arrived = self.a_in.recv().reshape(p["tokens"], p["channels"])
-        mask = self.gate_in.recv().reshape(p["stages"], p["tokens"])[p["stage"]] == 1
+        mask = self._open()
         act = round_shift(self._potential(arrived) + p["bias"], p["shift"])
         delta = np.clip(act, p["lo"], p["hi"]) - self.sent
         fires = mask[:, None] & (delta != 0) & (np.abs(delta) >= p["threshold"])

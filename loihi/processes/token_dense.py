@@ -31,18 +31,19 @@ class TokenDense(AbstractProcess):  # type: ignore[misc]
         tokens: Number of tokens N.
         weight: Integers of shape (C_out, C_in).
         exponent: Left shift of the sums.
+        repeat: Groups of channels in a token; each meets the same weights.
         name: Node name.
     """
 
     PORTS: ClassVar[dict[str, str]] = {"in": "s_in", "out": "a_out"}
 
-    def __init__(self, *, tokens: int, weight: Any, **params: Any) -> None:
+    def __init__(self, *, tokens: int, weight: Any, repeat: int, **params: Any) -> None:
         super().__init__(tokens=tokens, **params)
         rows, columns = weight.shape
-        self.s_in = InPort(shape=(tokens * columns,))
-        self.a_out = OutPort(shape=(tokens * rows,))
+        self.s_in = InPort(shape=(tokens * repeat * columns,))
+        self.a_out = OutPort(shape=(tokens * repeat * rows,))
         self.weight = Var(shape=weight.shape, init=np.array(weight))
-        self.buffer = Var(shape=(tokens, rows), init=0)
+        self.buffer = Var(shape=(tokens, repeat, rows), init=0)
 
 
 class Skip(AbstractProcess):  # type: ignore[misc]
@@ -67,7 +68,7 @@ class Skip(AbstractProcess):  # type: ignore[misc]
 @requires(CPU)
 @tag("fixed_pt")
 class PyTokenDenseModel(PyLoihiProcessModel):  # type: ignore[misc]
-    """Fixed-point model of :class:`TokenDense`; silent tokens cost nothing."""
+    """Fixed-point model of :class:`TokenDense`; silent groups cost nothing."""
 
     s_in: Any = LavaPyType(PyInPort.VEC_DENSE, np.int64)
     a_out: Any = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=32)
@@ -78,11 +79,12 @@ class PyTokenDenseModel(PyLoihiProcessModel):  # type: ignore[misc]
         """Send the sums of the last step, then receive and add up."""
         self.a_out.send(self.buffer.reshape(-1))
         p = self.proc_params
-        arrived = self.s_in.recv().reshape(p["tokens"], -1)
-        active = arrived.any(axis=1)
+        arrived = self.s_in.recv().reshape(*self.buffer.shape[:2], -1)
+        active = arrived.any(axis=2)
         self.buffer = np.zeros_like(self.buffer)
         self.buffer[active] = (arrived[active] @ self.weight.T) << p["exponent"]
-        fit(self.buffer, SUM_BITS, p["name"], "out", self.time_step - 1)
+        sums = self.buffer.reshape(p["tokens"], -1)
+        fit(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
 
 
 @implements(proc=Skip, protocol=LoihiProtocol)
