@@ -14,20 +14,13 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from depth_snn.data.scene import CAMERAS, DOMAINS, BurstEvent, StreetScene
+from depth_snn.data.scene import SCENES, BurstEvent
 from depth_snn.data.scene.arrays import U8
 from depth_snn.errors import InputError
 
 IMAGE_SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp")
 _SCENE_FRAMES = 60
 _SCENE_FPS = 15.0
-
-SCENES: dict[str, tuple[str, str]] = {
-    "street": ("standing", "day"),
-    "driving": ("driving", "day"),
-    **{f"{camera}-{domain}": (camera, domain) for camera in CAMERAS for domain in DOMAINS},
-}
-"""Camera and domain by the name that follows `scene:`."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +93,7 @@ def _open_scene(spec: str, size: tuple[int, int], limit: int | None, seed: int) 
     name = spec.removeprefix("scene:")
     if name not in SCENES:
         raise InputError(f"{spec}: unknown scene; use scene: and one of {', '.join(SCENES)}")
-    camera, domain = SCENES[name]
-    scene = StreetScene(
-        seed,
-        height=size[0],
-        width=size[1],
-        camera=camera,
-        domain=domain,
-        frames=limit or _SCENE_FRAMES,
-    )
+    scene = SCENES[name].build(seed, height=size[0], width=size[1], frames=limit or _SCENE_FRAMES)
 
     def stream() -> Iterator[Frame]:
         for index in range(len(scene)):

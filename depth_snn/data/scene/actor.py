@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from depth_snn.data.scene.air import Glow
 from depth_snn.data.scene.arrays import F32
 from depth_snn.data.scene.canvas import Canvas, Patch, draw_card, draw_wall
+from depth_snn.data.scene.car import CarCards
+from depth_snn.data.scene.card import Card
 from depth_snn.data.scene.frame import Pose
-from depth_snn.data.scene.sprites import CarCards
+from depth_snn.data.scene.shade import Caster
 from depth_snn.data.scene.style import Style
 from depth_snn.data.scene.walker import Walker
 
 F64 = npt.NDArray[np.float64]
 
-_DETAIL_M = 35.0  # farther cars are drawn without the slice at their far end
+_DETAIL_M = 20.0  # farther cars are drawn without the slice at their far end
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ class Actor(Protocol):
         """Paints the actor as of a frame."""
         ...
 
+    def caster(self, index: int) -> Caster:
+        """What throws its shadow in a frame."""
+        ...
+
+    def glows(self, index: int, lit: bool) -> list[Glow]:
+        """The halos of its lamps, where lamps are lit anyway or by the actor itself."""
+        ...
+
 
 @dataclass(frozen=True)
 class Car:
@@ -59,12 +70,38 @@ class Car:
         x: Centre per frame, metres, shape (frames,).
         z: Near end per frame, metres, shape (frames,).
         oncoming: True when its nose is at the near end.
+        lights_at: Frame in which its lamps go on, or None when they follow the hour.
     """
 
     cards: CarCards
     x: F64
     z: F64
     oncoming: bool
+    lights_at: int | None = None
+
+    def face(self, index: int) -> Card:
+        """Its near end as of a frame."""
+        if self.lights_at is None:
+            return self.cards.front if self.oncoming else self.cards.back
+        ends = self.cards.lit if index >= self.lights_at else self.cards.unlit
+        return ends[1 if self.oncoming else 0]
+
+    def caster(self, index: int) -> Caster:
+        """Its body."""
+        face, side = self.cards.back, self.cards.side
+        x, z = float(self.x[index]), float(self.z[index])
+        return Caster(x, z, face.width_m, side.width_m, 0.8 * side.height_m, contact=True)
+
+    def glows(self, index: int, lit: bool) -> list[Glow]:
+        """Two lamps at its near end."""
+        own = self.lights_at is not None
+        if not (index >= self.lights_at if self.lights_at is not None else lit):
+            return []
+        face = self.cards.back
+        x, y, z = float(self.x[index]), 0.4 * min(face.height_m, 1.7), float(self.z[index])
+        colour = (200, 190, 160) if self.oncoming else (150, 20, 14)
+        radius = (0.36 if own else 0.22) if self.oncoming else 0.14
+        return [(x + s * 0.38 * face.width_m, y, z, radius, colour) for s in (-1.0, 1.0)]
 
     def place(self, index: int) -> tuple[float, float] | None:
         """World (x, z) of the near end."""
@@ -75,17 +112,18 @@ class Car:
         x, z = float(self.x[index]), float(self.z[index])
         before = max(0, index - 1)
         moved = (float(self.x[before]) - x, 0.0, float(self.z[before]) - z)
-        near = self.cards.front if self.oncoming else self.cards.back
+        near = self.face(index)
         side = self.cards.mirrored if self.oncoming else self.cards.side
         half, length = near.width_m / 2, side.width_m
         # A slice near the far end closes the gap between the outlines of side and face.
         patches: list[Patch | None] = []
         if z - pose.z < _DETAIL_M:
             patches.append(draw_card(canvas, near, pose, style, x, 0.0, z + 0.9 * length))
-        if pose.x > x + half:
-            patches.append(draw_wall(canvas, side, pose, style, x + half, z))
-        elif pose.x < x - half:
-            patches.append(draw_wall(canvas, side, pose, style, x - half, z))
+        # The side stands a little inside the end's edge, or a gap shows between them.
+        for edge in (x + half, x - half):
+            if (pose.x - edge) * (edge - x) > 0:
+                inside = edge - math.copysign(0.04, edge - x)
+                patches.append(draw_wall(canvas, side, pose, style, inside, z))
         patches.append(draw_card(canvas, near, pose, style, x, 0.0, z))
         return [Placed(p, moved, None) for p in patches if p is not None]
 
@@ -109,6 +147,16 @@ class CrossCar:
         patch = draw_card(canvas, card, pose, style, x, 0.0, self.z)
         moved = (float(self.x[max(0, index - 1)]) - x, 0.0, 0.0)
         return [] if patch is None else [Placed(patch, moved, None)]
+
+    def caster(self, index: int) -> Caster:
+        """Its body."""
+        face, side = self.cards.back, self.cards.side
+        x, tall = float(self.x[index]), 0.8 * side.height_m
+        return Caster(x, self.z, side.width_m, face.width_m, tall, contact=True)
+
+    def glows(self, index: int, lit: bool) -> list[Glow]:
+        """None: its lamps shine along the side street."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -150,45 +198,17 @@ class Person:
         local = partial(self.walker.motion, phase, int(self.phase[before]))
         return [Placed(patch, moved, local)]
 
-
-def flow_of_depth(depth: F32, now: Pose, before: Pose) -> F32:
-    """Backward flow of resting points, float32 (H, W, 2), from depth (H, W) in metres."""
-    height, width = depth.shape
-    u = (np.arange(width, dtype=np.float32) + 0.5)[None]
-    v = (np.arange(height, dtype=np.float32) + 0.5)[:, None]
-    old = depth + np.float32(now.z - before.z)
-    # A point may lie behind the old camera only when driving backwards; keep the division finite.
-    old = np.maximum(old, np.float32(0.1))
-    ratio = depth / old
-    flow = np.empty((height, width, 2), np.float32)
-    flow[..., 0] = before.cx + (u - now.cx) * ratio + now.focal * (now.x - before.x) / old - u
-    flow[..., 1] = before.cy + (v - now.cy) * ratio - now.focal * (now.y - before.y) / old - v
-    return flow
-
-
-def write_flow(flow: F32, placed: Placed, now: Pose, before: Pose) -> None:
-    """Writes the backward flow of a moving card into its pixels, in place."""
-    patch = placed.patch
-    height, width = patch.mask.shape
-    u = (np.arange(patch.x0, patch.x0 + width, dtype=np.float32) + 0.5)[None]
-    v = (np.arange(patch.y0, patch.y0 + height, dtype=np.float32) + 0.5)[:, None]
-    dx: F32 | float = placed.moved[0] + now.x - before.x
-    dy: F32 | float = placed.moved[1] + now.y - before.y
-    if placed.local is not None and patch.warp is not None:
-        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        local = cv2.warpAffine(
-            placed.local(),
-            patch.warp,
-            (width, height),
-            flags=flags,
-            borderMode=cv2.BORDER_REPLICATE,
+    def caster(self, index: int) -> Caster:
+        """A narrow upright box."""
+        return Caster(
+            float(self.x[index]),
+            float(self.z[index]) - 0.1,
+            0.4,
+            0.3,
+            self.walker.body_m,
+            contact=True,
         )
-        dx = dx + np.asarray(local[..., 0], np.float32)
-        dy = dy + np.asarray(local[..., 1], np.float32)
-    old = np.maximum(patch.depth + np.float32(placed.moved[2] + now.z - before.z), 0.1)
-    ratio = patch.depth / old
-    area = flow[patch.y0 : patch.y0 + height, patch.x0 : patch.x0 + width]
-    x = before.cx + (u - now.cx) * ratio + now.focal * dx / old - u
-    y = before.cy + (v - now.cy) * ratio - now.focal * dy / old - v
-    np.copyto(area[..., 0], np.asarray(x, np.float32), where=patch.mask)
-    np.copyto(area[..., 1], np.asarray(y, np.float32), where=patch.mask)
+
+    def glows(self, index: int, lit: bool) -> list[Glow]:
+        """None."""
+        return []

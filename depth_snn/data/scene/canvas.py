@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +15,8 @@ from depth_snn.data.scene.style import Style
 
 NEAR_M = 0.9
 """Nothing nearer to the camera than this is drawn."""
+_WALL_NEAR_M = 0.3  # a wall beside the camera must reach the edge of the picture
+_SMALL_PX = 2.0  # cards less tall than this are left out
 FAR_M = 1.0e5
 """Depth given to the sky."""
 
@@ -87,6 +90,8 @@ def draw_card(
         return None
     scale = pose.focal / depth
     width, height = card.width_m * scale, card.height_m * scale
+    if height < _SMALL_PX:
+        return None
     left = pose.cx + (x_m - pose.x) * scale - width / 2
     upper = pose.cy + (pose.y - y_m) * scale - height
     box = _clip(canvas, left, upper, left + width, upper + height)
@@ -105,7 +110,7 @@ def draw_card(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     sprite = cv2.warpAffine(source, warp, (x1 - x0, y1 - y0), flags=flags)
     distance = np.full((1, 1), depth, np.float32)
-    mask = _blend(canvas, x0, y0, np.asarray(sprite, np.uint8), distance, card.label, style)
+    mask = _lay_card(canvas, (x0, y0), np.asarray(sprite, np.uint8), depth, card, style)
     full = warp * np.array(
         [[card.pixels.shape[1] / source.shape[1]], [card.pixels.shape[0] / source.shape[0]]],
         dtype=np.float32,
@@ -114,7 +119,13 @@ def draw_card(
 
 
 def draw_wall(
-    canvas: Canvas, card: Card, pose: Pose, style: Style, x_m: float, z_m: float
+    canvas: Canvas,
+    card: Card,
+    pose: Pose,
+    style: Style,
+    x_m: float,
+    z_m: float,
+    bright: float = 1.0,
 ) -> Patch | None:
     """Draws a card that stands along the street, its left edge at `z_m`, running away.
 
@@ -125,11 +136,12 @@ def draw_wall(
         style: Light and haze.
         x_m: World position of the plane.
         z_m: World position of its near edge.
+        bright: Factor on its colours: how the sun stands to it.
 
     Returns:
         Where it landed, or None when it is out of view.
     """
-    near = max(z_m - pose.z, NEAR_M)
+    near = max(z_m - pose.z, _WALL_NEAR_M)
     far = z_m + card.width_m - pose.z
     aside = x_m - pose.x
     if far <= near + 0.01 or abs(aside) < 0.05:
@@ -160,7 +172,7 @@ def draw_wall(
     columns = np.arange(x0, x1, dtype=np.float32)[None] + 0.5 - pose.cx
     ray = columns / (pose.focal * aside)
     distance = np.clip(1.0 / np.maximum(ray, 1e-6), near, far).astype(np.float32)
-    mask = _blend(canvas, x0, y0, np.asarray(sprite, np.uint8), distance, card.label, style)
+    mask = _lay_wall(canvas, (x0, y0), np.asarray(sprite, np.uint8), distance, card, style, bright)
     return Patch(x0, y0, mask, distance, None)
 
 
@@ -168,38 +180,65 @@ def _clip(
     canvas: Canvas, left: float, upper: float, right: float, lower: float
 ) -> tuple[int, int, int, int] | None:
     height, width = canvas.label.shape
-    x0, y0 = max(0, int(np.floor(left))), max(0, int(np.floor(upper)))
-    x1, y1 = min(width, int(np.ceil(right))), min(height, int(np.ceil(lower)))
+    x0, y0 = max(0, math.floor(left)), max(0, math.floor(upper))
+    x1, y1 = min(width, math.ceil(right)), min(height, math.ceil(lower))
     if x1 <= x0 or y1 <= y0:
         return None
     return x0, y0, x1, y1
 
 
-def _blend(
-    canvas: Canvas, x0: int, y0: int, sprite: U8, depth: F32, label: int, style: Style
+def _lay_card(
+    canvas: Canvas, at: tuple[int, int], sprite: U8, depth: float, card: Card, style: Style
 ) -> Bool:
     """Lays a premultiplied sprite over the canvas where it is nearer; returns its pixels."""
     height, width = sprite.shape[:2]
-    area = (slice(y0, y0 + height), slice(x0, x0 + width))
+    area = (slice(at[1], at[1] + height), slice(at[0], at[0] + width))
+    behind = canvas.depth[area]
+    nearer = behind > depth
+    if not nearer.all():
+        if not nearer.any():
+            return nearer
+        sprite = sprite * nearer[..., None]
+    colour = cv2.transform(sprite, style.matrix(depth))
+    alpha = cv2.extractChannel(sprite, 3)
+    free = cv2.bitwise_not(alpha)
+    rgb = canvas.rgb[area]
+    shown = cv2.multiply(rgb, cv2.merge([free, free, free]), scale=1.0 / 255.0)
+    cv2.add(shown, colour, dst=rgb)
+    mask: Bool = alpha > 127
+    canvas.label[area][mask] = card.label
+    behind[mask] = depth
+    return mask
+
+
+def _lay_wall(
+    canvas: Canvas,
+    at: tuple[int, int],
+    sprite: U8,
+    depth: F32,
+    card: Card,
+    style: Style,
+    light: float,
+) -> Bool:
+    """As `_lay_card` for a sprite whose columns differ in depth, float32 (1, w)."""
+    height, width = sprite.shape[:2]
+    area = (slice(at[1], at[1] + height), slice(at[0], at[0] + width))
     behind = canvas.depth[area]
     nearer = depth < behind
     if not nearer.any():
         return np.asarray(nearer, dtype=bool)
-    alpha = sprite[..., 3]
     rgb = canvas.rgb[area]
-    cover = np.where(nearer, alpha, 0).astype(np.float32)[..., None] * np.float32(1 / 255)
-    clear = np.exp(-depth / np.float32(style.haze_m))[..., None]
-    bright = style.gain(depth)[..., None] * clear if style.headlights else clear
-    haze = style.haze_rgb * (1.0 - clear)
+    cover = sprite[..., 3] * nearer * np.float32(1 / 255)
+    clear = np.exp(-depth / np.float32(style.haze_m))
+    bright = (style.gain(depth) * clear * np.float32(light))[..., None]
+    haze = style.haze_rgb * (1.0 - clear)[..., None]
     colour = sprite[..., :3] * bright
-    if style.headlights:
-        np.minimum(colour, 255.0, out=colour)
     colour *= nearer[..., None]
-    colour += cover * haze
-    colour += rgb * (1.0 - cover)
+    colour += cover[..., None] * haze
+    colour += rgb * (1.0 - cover)[..., None]
     np.minimum(colour, 255.0, out=colour)
     rgb[...] = colour
-    mask = nearer & (alpha > 127)
-    canvas.label[area][mask] = label
+    mask = cover > 0.5
+    canvas.label[area][mask] = card.label
     np.copyto(behind, depth, where=mask)
-    return mask
+    return np.asarray(mask, dtype=bool)

@@ -1,9 +1,11 @@
-"""A textured card: premultiplied colour with alpha, kept at several resolutions."""
+"""A textured card: premultiplied colour with alpha, painted when first seen, at several sizes."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -17,17 +19,34 @@ class Card:
     """A flat picture with a size in metres and one class.
 
     Attributes:
-        pixels: uint8 (h, w, 4), RGB premultiplied by alpha, then alpha.
+        paint: Gives uint8 (h, w, 4), RGB premultiplied by alpha, then alpha. Called once, when
+            the card is first on screen: most of a street is never looked at.
         width_m: Width in metres.
         height_m: Height in metres.
         label: Class of its opaque pixels.
     """
 
-    pixels: U8
+    paint: Callable[[], U8]
     width_m: float
     height_m: float
     label: int
     _levels: dict[tuple[int, int], U8] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def pixels(self) -> U8:
+        """The picture at full size, read-only."""
+        pixels = self.paint()
+        pixels.setflags(write=False)
+        return pixels
+
+    def mirrored(self) -> Card:
+        """The same card, left and right exchanged."""
+        return Card(
+            lambda: np.ascontiguousarray(self.pixels[:, ::-1]),
+            self.width_m,
+            self.height_m,
+            self.label,
+        )
 
     def fitted(self, width_px: float, height_px: float) -> U8:
         """Returns the pixels shrunk by powers of two towards a size on screen.
@@ -57,19 +76,25 @@ def _halvings(size: int, target_px: float) -> int:
     return min(int(math.log2(ratio)), size.bit_length() - 1)
 
 
-def make_card(rgb: F32, alpha: F32, width_m: float, height_m: float, label: int) -> Card:
-    """Builds a card from straight colour.
+def merged(rgb: F32, alpha: F32) -> U8:
+    """Turns straight colour into a card's pixels.
 
     Args:
         rgb: float32 (h, w, 3), 0 to 255.
-        alpha: float32 (h, w, 1), 0 to 1.
-        width_m: Width in metres.
-        height_m: Height in metres.
-        label: Class index.
+        alpha: float32 (h, w), 0 to 1.
 
     Returns:
-        The card, with read-only pixels.
+        uint8 (h, w, 4), colour premultiplied by alpha.
     """
-    pixels = to_bytes(np.concatenate([rgb * alpha, alpha * 255.0], axis=2))
-    pixels.setflags(write=False)
-    return Card(pixels, width_m, height_m, label)
+    pixels = np.empty((*alpha.shape, 4), np.float32)
+    np.multiply(rgb, alpha[..., None], out=pixels[..., :3])
+    np.multiply(alpha, 255.0, out=pixels[..., 3])
+    return to_bytes(pixels)
+
+
+def lazily(
+    rng: np.random.Generator, paint: Callable[[np.random.Generator], U8]
+) -> Callable[[], U8]:
+    """Gives a painter its own random source, so that the order of painting does not matter."""
+    seed = int(rng.integers(1 << 62))
+    return lambda: paint(np.random.default_rng(seed))

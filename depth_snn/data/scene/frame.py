@@ -12,8 +12,9 @@ class BurstEvent:
     """Something sudden that the scene will show.
 
     Attributes:
-        kind: "pedestrian" (darts out from behind a parked van), "cut_in" (a car swerves in) or
-            "flash" (the whole picture brightens).
+        kind: "pedestrian" (darts out from behind a parked van), "cut_in" (a car swerves in),
+            "uncovered" (a bus passes and gives sight of someone), "light" (headlights go on),
+            "flash" (the whole picture brightens) or "cut" (the street changes altogether).
         first_frame: Index of the first frame that shows it clearly.
         last_frame: Index of the last frame in which it moves inside the picture.
         box: (x0, y0, x1, y1) in pixels at `first_frame`, half open.

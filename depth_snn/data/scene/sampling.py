@@ -6,12 +6,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from depth_snn.data.scene.domain import DOMAINS
+from depth_snn.data.scene.events import KINDS
 from depth_snn.data.scene.frame import LabelledFrame
 from depth_snn.data.scene.street import CAMERAS, StreetScene
-from depth_snn.data.scene.style import DOMAINS
 from depth_snn.errors import InputError
 
-_DOMAIN_SHARES = (0.5, 0.25, 0.25)
+_DOMAIN_SHARES = {
+    "day": 0.36,
+    "dusk": 0.12,
+    "night": 0.13,
+    "rain": 0.14,
+    "fog": 0.12,
+    "low_sun": 0.13,
+}
+_SHAKING, _HEAVY, _CUT = 0.15, 0.25, 0.06  # shares of clips under these conditions
 
 
 def random_clip(
@@ -24,7 +33,7 @@ def random_clip(
     camera: str | None = None,
     domain: str | None = None,
 ) -> StreetScene:
-    """A street whose camera and domain, where not given, follow from the seed.
+    """A street whose camera, domain, conditions and events follow from the seed.
 
     Args:
         seed: Number of the street.
@@ -33,11 +42,19 @@ def random_clip(
         frames: Length.
         assets: "known" or "heldout".
         camera: "standing", "driving" or None for either.
-        domain: "day", "dusk", "night" or None for any (half of them day).
+        domain: A name of `DOMAINS`, or None for any (more often day than another).
     """
     rng = np.random.default_rng([seed, 5])
     chosen_camera = CAMERAS[int(rng.integers(len(CAMERAS)))]
-    chosen_domain = DOMAINS[int(rng.choice(len(DOMAINS), p=_DOMAIN_SHARES))]
+    shares = [_DOMAIN_SHARES[name] for name in DOMAINS]
+    chosen_domain = DOMAINS[int(rng.choice(len(DOMAINS), p=shares))]
+    sway = float(rng.choice([0.0, 0.4]))
+    shake = float(rng.uniform(0.004, 0.02)) if rng.uniform() < _SHAKING else 0.0
+    traffic = (
+        float(rng.uniform(1.6, 2.4)) if rng.uniform() < _HEAVY else float(rng.uniform(0.4, 1.4))
+    )
+    cut = bool(rng.uniform() < _CUT)
+    kinds = tuple(KINDS[int(k)] for k in rng.permutation(len(KINDS)))
     return StreetScene(
         seed,
         height=height,
@@ -46,7 +63,11 @@ def random_clip(
         domain=domain or chosen_domain,
         assets=assets,
         frames=frames,
-        sway=float(rng.choice([0.0, 0.4])),
+        sway=sway,
+        shake=shake,
+        traffic=traffic,
+        cut=cut and frames > 1,
+        kinds=kinds,
     )
 
 

@@ -10,21 +10,14 @@ import numpy as np
 from depth_snn.data.classes import PEDESTRIAN
 from depth_snn.data.scene.arrays import F32, U8
 from depth_snn.data.scene.card import Card
+from depth_snn.data.scene.limb import Limb, Look, draw_limbs, skeleton
 from depth_snn.data.scene.style import Style, to_bytes
 
 PHASES = 20
 """Cards per full cycle of two steps."""
-_PPM = 56.0
+_PPM = 44.0
 _WIDE_M = 1.5
-
-
-@dataclass(frozen=True)
-class Limb:
-    """One rigid part in one phase: a joint, a direction and a length (metres, y up)."""
-
-    joint: tuple[float, float]
-    angle: float
-    length: float
+_NOBODY = 255
 
 
 @dataclass(frozen=True)
@@ -32,18 +25,29 @@ class Walker:
     """The cards of a person and how its pixels move from phase to phase.
 
     Attributes:
-        limbs: One tuple of limbs per phase.
+        look: What does not change from phase to phase.
         colours: uint8 (256, 4), premultiplied colour by limb index, 255 is clear.
-        widths_m: Width of each limb.
         height_m: Height of the cards in metres.
     """
 
-    limbs: tuple[tuple[Limb, ...], ...]
+    look: Look
     colours: U8
-    widths_m: tuple[float, ...]
     height_m: float
+    _limbs: dict[int, tuple[Limb, ...]] = field(default_factory=dict, repr=False, compare=False)
     _drawn: dict[int, tuple[Card, U8]] = field(default_factory=dict, repr=False, compare=False)
     _fields: dict[tuple[int, int], F32] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def body_m(self) -> float:
+        """Height of the person."""
+        return self.look.tall
+
+    def limbs(self, phase: int) -> tuple[Limb, ...]:
+        """The limbs of a phase."""
+        found = self._limbs.get(phase)
+        if found is None:
+            found = self._limbs[phase] = skeleton(self.look, 2 * np.pi * phase / PHASES)
+        return found
 
     def card(self, phase: int) -> Card:
         """The person in a phase."""
@@ -76,32 +80,28 @@ class Walker:
 
     def _draw(self, phase: int) -> tuple[Card, U8]:
         fine = 2  # drawn at twice the size, then averaged: smooth edges
-        scale = _PPM * fine
         height, width = round(self.height_m * _PPM), int(_WIDE_M * _PPM)
-        owner = np.full((height * fine, width * fine), 255, np.uint8)
-        for index, limb in enumerate(self.limbs[phase]):
-            x, y = limb.joint
-            end = (x + limb.length * np.sin(limb.angle), y - limb.length * np.cos(limb.angle))
-            first, last = (
-                (round(((px + _WIDE_M / 2) * scale)), round(height * fine - py * scale))
-                for px, py in ((x, y), end)
-            )
-            cv2.line(owner, first, last, index, max(2, int(self.widths_m[index] * scale)))
-        size = (width, height)
+        owner = np.full((height * fine, width * fine), _NOBODY, np.uint8)
+        draw_limbs(owner, self.limbs(phase), (_WIDE_M / 2, self.height_m), _PPM * fine)
         # Four bytes looked up as one number: the same bytes, several times quicker.
         painted = self.colours.view(np.uint32)[:, 0][owner].view(np.uint8)
-        pixels = cv2.resize(painted.reshape(*owner.shape, 4), size, interpolation=cv2.INTER_AREA)
-        card = Card(np.asarray(pixels, np.uint8), _WIDE_M, self.height_m, PEDESTRIAN)
+        pixels = np.asarray(
+            cv2.resize(
+                painted.reshape(*owner.shape, 4), (width, height), interpolation=cv2.INTER_AREA
+            ),
+            np.uint8,
+        )
+        card = Card(lambda: pixels, _WIDE_M, self.height_m, PEDESTRIAN)
         return card, np.ascontiguousarray(owner[::fine, ::fine])
 
     def _measure(self, phase: int, before: int) -> F32:
         owner = self._phase(phase)[1]
         h, w = owner.shape
         out = np.zeros((h, w, 2), np.float32)
-        rows, columns = np.nonzero(owner != 255)
+        rows, columns = np.nonzero(owner != _NOBODY)
         x = (columns + 0.5) / _PPM - _WIDE_M / 2
         y = self.height_m - (rows + 0.5) / _PPM
-        pairs = list(zip(self.limbs[phase], self.limbs[before], strict=True))
+        pairs = list(zip(self.limbs(phase), self.limbs(before), strict=True))
         mine = owner[rows, columns]
         turn = np.array([then.angle - now.angle for now, then in pairs])
         here = np.array([now.joint for now, _ in pairs])[mine]
@@ -114,7 +114,11 @@ class Walker:
 
 
 def make_walker(
-    rng: np.random.Generator, style: Style, facing: int, swing: float | None = None
+    rng: np.random.Generator,
+    style: Style,
+    facing: int,
+    swing: float | None = None,
+    grown: bool = False,
 ) -> Walker:
     """Draws a person.
 
@@ -123,55 +127,37 @@ def make_walker(
         style: Palettes and light.
         facing: +1 walks to the right, -1 to the left, 0 towards or away from the camera.
         swing: Largest angle of the thighs in radians, or None for a random stroll.
+        grown: Whether it must not be a child.
     """
-    tall = float(rng.uniform(1.6, 1.9))
-    angle = float(rng.uniform(0.4, 0.55)) if swing is None else swing
-    skin = np.array([224, 182, 152], np.float32) * float(rng.uniform(0.45, 1.0))
-    coat = style.colour(rng, "cloth", (0.35, 0.9), (0.3, 0.95))
-    legs = style.colour(rng, "cloth", (0.1, 0.6), (0.12, 0.5))
-    hair = np.array([60, 44, 32], np.float32) * float(rng.uniform(0.4, 2.2))
-    # Far arm and leg first, then torso and head, then near leg and arm.
-    colours = (coat * 0.7, legs * 0.7, legs * 0.65, legs, legs * 0.95, coat, skin, hair, coat * 0.9)
-    widths = np.array([0.11, 0.18, 0.15, 0.19, 0.15, 0.42, 0.23, 0.23, 0.12]) * tall / 1.75
-    if facing != 0:
-        widths[5] *= 0.8
-    skeletons = tuple(_skeleton(2 * np.pi * k / PHASES, tall, facing, angle) for k in range(PHASES))
+    child = rng.uniform() < 0.12 and not grown
+    tall = float(rng.uniform(1.05, 1.45) if child else rng.uniform(1.55, 1.92))
+    angle = float(rng.uniform(0.35, 0.55)) if swing is None else swing
+    extra = style.kind(rng, "extra")
+    shelter = style.rain > 0 and rng.uniform() < 0.5
+    build = float(rng.uniform(0.85, 1.2))
+    look = Look(tall, facing, angle, extra, shelter, build)
+    coat, legs = (_cloth(rng, style, low) for low in (0.2, 0.1))
+    skin = np.array([228, 184, 152], np.float32) * float(rng.uniform(0.35, 1.0))
+    hair = np.array([66, 46, 32], np.float32) * float(rng.uniform(0.3, 2.6))
+    things = _cloth(rng, style, 0.2)
+    other = _cloth(rng, style, 0.2)
+    sources = {
+        "coat": coat, "legs": legs, "skin": skin, "hair": hair, "thing": things, "other": other,
+    }  # fmt: skip
     table = np.zeros((256, 4), np.float32)
-    table[: len(colours), :3] = style.tone(np.clip(np.stack(colours), 0, 255))
-    table[: len(colours), 3] = 255.0
-    height = round((tall + 0.1) * _PPM)
-    return Walker(skeletons, to_bytes(table), tuple(widths.tolist()), height / _PPM)
+    for index, limb in enumerate(skeleton(look, 0.0)):
+        table[index, :3] = np.clip(sources[limb.cloth] * limb.shade, 0, 255)
+        table[index, 3] = 255.0
+    table[:, :3] = style.tone(table[:, :3])
+    height = round((tall + (0.6 if shelter else 0.1)) * _PPM)
+    return Walker(look, to_bytes(table), height / _PPM)
 
 
-def _skeleton(phase: float, tall: float, facing: int, swing: float) -> tuple[Limb, ...]:
-    """Limbs of one phase. Angles count from straight down, positive to the right."""
-    leg, body, arm = 0.25 * tall, 0.3 * tall, 0.34 * tall
-    hip_y = 2 * leg * np.cos(swing * abs(np.sin(phase)) * 0.8) + 0.02
-    forward = float(facing)
-    amount = swing if facing != 0 else swing * 0.25
-    apart = 0.0 if facing != 0 else 0.075 * tall / 1.75
-    sign = forward if facing != 0 else 1.0
-    thighs = [sign * amount * np.sin(phase + shift) for shift in (0.0, np.pi)]
-    bends = [sign * amount * max(0.0, np.cos(phase + shift)) * 1.3 for shift in (0.0, np.pi)]
-    lean = -0.06 * forward * (1 + swing)
-    hips = [(-apart, hip_y), (apart, hip_y)]
-    knees = [
-        (h[0] + leg * np.sin(a), h[1] - leg * np.cos(a)) for h, a in zip(hips, thighs, strict=True)
-    ]
-    neck = (np.sin(-lean) * body, hip_y + np.cos(lean) * body)
-    wide = 0.0 if facing != 0 else 0.2 * tall / 1.75
-    arms = [
-        -thighs[0] * 0.9 - (0.1 if not facing else 0),
-        -thighs[1] * 0.9 + (0.1 if not facing else 0),
-    ]
-    return (
-        Limb((neck[0] - wide, neck[1] - 0.05), float(arms[0]), arm),
-        Limb(hips[0], float(thighs[0]), leg),
-        Limb(knees[0], float(thighs[0] - bends[0]), leg),
-        Limb(hips[1], float(thighs[1]), leg),
-        Limb(knees[1], float(thighs[1] - bends[1]), leg),
-        Limb((0.0, hip_y), float(np.pi + lean), body),
-        Limb((neck[0], neck[1] + 0.07), float(np.pi + lean), 0.07 * tall),
-        Limb((neck[0], neck[1] + 0.07 + 0.06 * tall), float(np.pi + lean), 0.02 * tall),
-        Limb((neck[0] + wide, neck[1] - 0.05), float(arms[1]), arm),
-    )
+def _cloth(rng: np.random.Generator, style: Style, low: float) -> F32:
+    """A colour of clothing: grey, black and white are common to all assets."""
+    if rng.uniform() < 0.35:
+        value = float(
+            rng.choice([rng.uniform(15, 60), rng.uniform(60, 160), rng.uniform(190, 240)])
+        )
+        return np.full(3, value, np.float32)
+    return style.colour(rng, "cloth", (0.25, 0.9), (low, 0.95))

@@ -1,25 +1,31 @@
-"""Everything of a street that rests: houses, trees, poles, parked cars; and how it is painted."""
+"""Everything of a street that rests: houses, trees, posts, parked cars; and how it is painted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from depth_snn.data.scene.actor import Car
+from depth_snn.data.scene.air import Glow
 from depth_snn.data.scene.arrays import U8
 from depth_snn.data.scene.canvas import Canvas, draw_card, draw_wall
+from depth_snn.data.scene.car import make_car
 from depth_snn.data.scene.card import Card
+from depth_snn.data.scene.facade import make_facade
 from depth_snn.data.scene.frame import Pose
 from depth_snn.data.scene.ground import Ground, make_ground
 from depth_snn.data.scene.layout import Layout
-from depth_snn.data.scene.scenery import make_backdrop, make_facade, shifted
-from depth_snn.data.scene.sprites import make_car, make_pole, make_tree
+from depth_snn.data.scene.pole import LAMPS, Post, make_pole
+from depth_snn.data.scene.shade import Caster, Pool, shade_ground
+from depth_snn.data.scene.sky import make_backdrop, shifted
 from depth_snn.data.scene.style import Style
+from depth_snn.data.scene.tree import make_tree
 
-VIEW_M = 95.0
+VIEW_M = 80.0
 """Resting things farther than this are not drawn."""
-_HOUSE_KINDS = 9
+_HOUSE_KINDS = 7
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,36 @@ class House:
         side = 1.0 if self.x_m > 0 else -1.0
         middle = self.x_m + side * self.gable.width_m / 2
         draw_card(canvas, self.gable, pose, style, middle, 0.0, self.z_m)
-        draw_wall(canvas, self.facade, pose, style, self.x_m, self.z_m)
+        bright = style.sides[1 if side > 0 else 0]
+        draw_wall(canvas, self.facade, pose, style, self.x_m, self.z_m, bright)
+
+    @property
+    def caster(self) -> Caster:
+        """Its body."""
+        side = 1.0 if self.x_m > 0 else -1.0
+        middle, wide = self.x_m + side * self.gable.width_m / 2, self.gable.width_m
+        return Caster(middle, self.z_m, wide, self.facade.width_m, self.facade.height_m)
 
 
 @dataclass(frozen=True)
 class Stander:
-    """A card that stands on the ground and faces the camera."""
+    """A card that stands on the ground and faces the camera; a lamp where `lamp` is true."""
 
     card: Card
     x_m: float
     z_m: float
+    crown: bool
+    lamp: bool = False
 
     def draw(self, canvas: Canvas, pose: Pose, style: Style) -> None:
         """Paints the card."""
         draw_card(canvas, self.card, pose, style, self.x_m, 0.0, self.z_m)
+
+    @property
+    def caster(self) -> Caster:
+        """Crown or post."""
+        wide = self.card.width_m if self.crown else 0.16
+        return Caster(self.x_m, self.z_m, wide, 0.16, self.card.height_m, self.crown)
 
 
 @dataclass(frozen=True)
@@ -57,45 +79,76 @@ class World:
     """A street at rest.
 
     Attributes:
+        seed: Of ground and sky, which are painted when first looked at.
+        style: Palettes and light.
         layout: Its plan.
-        ground: The ground map.
-        backdrop: uint8 (H, W, 3), sky and skyline for a principal point of `centre`.
-        backdrop_label: uint8 (H, W).
-        centre: (cx, cy) the backdrop was made for, pixels.
+        first: First pose of the camera.
+        size: (height, width) of the picture.
         houses: Far to near.
-        standers: Far to near, trees and poles.
-        parked: Far to near.
+        standers: Trees, bushes and posts.
+        parked: Cars at the kerb.
     """
 
+    seed: int
+    style: Style
     layout: Layout
-    ground: Ground
-    backdrop: U8
-    backdrop_label: U8
-    centre: tuple[float, float]
+    first: Pose
+    size: tuple[int, int]
     houses: tuple[House, ...]
     standers: tuple[Stander, ...]
     parked: tuple[Car, ...]
 
-    def paint(self, pose: Pose, style: Style) -> Canvas:
+    @cached_property
+    def ground(self) -> Ground:
+        """The ground map."""
+        rng = np.random.default_rng([self.seed, 1])
+        return make_ground(rng, self.style, self.layout, self.first.focal)
+
+    @cached_property
+    def backdrop(self) -> tuple[U8, U8]:
+        """Sky and skyline with their labels, for the first pose."""
+        rng = np.random.default_rng([self.seed, 2])
+        return make_backdrop(rng, self.style, *self.size, self.first.cy)
+
+    def paint(self, pose: Pose) -> Canvas:
         """Paints all that rests, as a camera sees it."""
-        height, width = self.backdrop_label.shape
-        canvas = Canvas.blank(height, width)
-        dx, dy = pose.cx - self.centre[0], pose.cy - self.centre[1]
-        canvas.rgb[...] = shifted(self.backdrop, dx, dy, True)
-        canvas.label[...] = shifted(self.backdrop_label, dx, dy, False)
+        style = self.style
+        canvas = Canvas.blank(*self.size)
+        dx, dy = pose.cx - self.first.cx, pose.cy - self.first.cy
+        canvas.rgb[...] = shifted(self.backdrop[0], dx, dy, True)
+        canvas.label[...] = shifted(self.backdrop[1], dx, dy, False)
         self.ground.draw(canvas, pose, style)
-        for house in self.houses:
-            if house.z_m - pose.z < VIEW_M:
-                house.draw(canvas, pose, style)
+        houses = [h for h in self.houses if h.z_m - pose.z < VIEW_M]
         standing: list[tuple[float, Stander | Car]] = [(s.z_m, s) for s in self.standers]
         standing += [(float(c.z[0]), c) for c in self.parked]
-        for z, item in sorted(standing, key=lambda entry: -entry[0]):
-            if -8.0 < z - pose.z < VIEW_M:
-                if isinstance(item, Car):
-                    item.draw(canvas, 0, pose, style)
-                else:
-                    item.draw(canvas, pose, style)
+        standing = [s for s in standing if -8.0 < s[0] - pose.z < VIEW_M]
+        casters = [i.caster(0) if isinstance(i, Car) else i.caster for _, i in standing]
+        casters += [h.caster for h in houses]
+        shade_ground(canvas, pose, style, casters, self._pools(pose))
+        for house in houses:
+            house.draw(canvas, pose, style)
+        for _, item in sorted(standing, key=lambda entry: -entry[0]):
+            if isinstance(item, Car):
+                item.draw(canvas, 0, pose, style)
+            else:
+                item.draw(canvas, pose, style)
         return canvas
+
+    def _pools(self, pose: Pose) -> list[Pool]:
+        if not self.style.dark:
+            return []
+        lamps = [s for s in self.standers if s.lamp and -6.0 < s.z_m - pose.z < 50.0]
+        return [(s.x_m * 0.8, s.z_m, 0.9 * s.card.height_m) for s in lamps]
+
+    def glows(self, pose: Pose) -> list[Glow]:
+        """Halos of the street lamps."""
+        if not self.style.lit:
+            return []
+        lamps = [s for s in self.standers if s.lamp and 1.0 < s.z_m - pose.z < 60.0]
+        return [(s.x_m, s.card.height_m - 0.25, s.z_m, 0.3, (150, 130, 90)) for s in lamps]
+
+
+Stretch = tuple[float, float]
 
 
 def make_world(
@@ -104,7 +157,7 @@ def make_world(
     layout: Layout,
     pose: Pose,
     size: tuple[int, int],
-    hidden: tuple[float, float],
+    hidden: Stretch,
     vans: tuple[Car, ...],
 ) -> World:
     """Builds a street.
@@ -115,21 +168,20 @@ def make_world(
         layout: The plan.
         pose: First camera pose.
         size: (height, width) of the picture.
-        hidden: Stretch of z at the right kerb that stays free of parked cars, metres.
+        hidden: Stretch of z at the kerbs that stays free of parked cars, metres.
         vans: Vans that hide a person; they belong to the parked cars.
     """
-    rgb, label = make_backdrop(rng, style, *size, pose.cy)
     kinds = _house_kinds(rng, style)
     houses = [h for side in (-1.0, 1.0) for h in _houses(rng, layout, side, kinds)]
     return World(
-        layout,
-        make_ground(rng, style, layout, pose.focal),
-        rgb,
-        label,
-        (pose.cx, pose.cy),
-        tuple(sorted(houses, key=lambda h: -h.z_m)),
-        tuple(_standers(rng, style, layout)),
-        tuple(_parked(rng, style, layout, pose, hidden)) + vans,
+        seed=int(rng.integers(1 << 62)),
+        style=style,
+        layout=layout,
+        first=pose,
+        size=size,
+        houses=tuple(sorted(houses, key=lambda h: -h.z_m)),
+        standers=tuple(_standers(rng, style, layout)),
+        parked=tuple(_parked(rng, style, layout, pose, hidden)) + vans,
     )
 
 
@@ -137,7 +189,9 @@ def _houses(
     rng: np.random.Generator, layout: Layout, side: float, kinds: list[tuple[Card, Card]]
 ) -> list[House]:
     out: list[House] = []
+    green = layout.park[1 if side > 0 else 0]
     z = layout.start_m + float(rng.uniform(0, 4))
+    loose = float(rng.choice([0.1, 0.3, 0.8]))
     while z < layout.end_m:
         facade, gable = kinds[int(rng.integers(len(kinds)))]
         length = facade.width_m
@@ -145,67 +199,84 @@ def _houses(
             reach = layout.cross_half_m + 3
             if z < centre + reach and z + length > centre - reach:
                 z = centre + reach
-        out.append(House(facade, gable, side * layout.wall_m, z))
-        z += length + (float(rng.uniform(3, 8)) if rng.uniform() < 0.3 else 0.0)
+        back = side * (layout.wall_m + (14.0 if green else 0.0))
+        out.append(House(facade, gable, back, z))
+        z += length + (float(rng.uniform(3, 8)) if rng.uniform() < loose else 0.0)
     return out
 
 
 def _house_kinds(rng: np.random.Generator, style: Style) -> list[tuple[Card, Card]]:
     """Facades with their gables; a street repeats a few, each street has its own."""
     out = []
+    low = float(rng.uniform(4.0, 8.0))
+    high = low + float(rng.uniform(3.0, 12.0))
     for _ in range(_HOUSE_KINDS):
-        length, tall = float(rng.uniform(8, 16)), float(rng.uniform(5.5, 16))
+        length, tall = float(rng.uniform(6, 17)), float(rng.uniform(low, high))
         facade = make_facade(rng, style, length, tall)
-        out.append((facade, make_facade(rng, style, 9.0, tall, blank=bool(rng.uniform() < 0.6))))
+        out.append((facade, make_facade(rng, style, 9.0, tall, gable=True)))
     return out
 
 
 def _standers(rng: np.random.Generator, style: Style, layout: Layout) -> list[Stander]:
     trees = [make_tree(rng, style) for _ in range(4)]
-    poles = [make_pole(rng, style) for _ in range(4)]
+    bushes = [make_tree(rng, style, "bush") for _ in range(2)]
+    poles = [make_pole(rng, style) for _ in range(6)]
     out: list[Stander] = []
+
+    def post(x: float, z: float) -> None:
+        chosen: Post = poles[int(rng.integers(len(poles)))]
+        out.append(Stander(chosen.card, x, z, False, chosen.kind in LAMPS))
+
+    def plant(cards: list[Card], x: float, z: float) -> None:
+        out.append(Stander(cards[int(rng.integers(len(cards)))], x, z, True))
+
+    def free(z: float, room: float) -> bool:
+        return all(abs(z - c) > layout.cross_half_m + room for c in layout.crossings)
+
     for side in (-1.0, 1.0):
-        gap = float(rng.uniform(6, 13))
+        gap, wooded = float(rng.uniform(4, 10)), float(rng.uniform(0.1, 0.65))
         z = layout.start_m + float(rng.uniform(2, gap))
         while z < layout.end_m:
-            tree = rng.uniform() < 0.5
-            kinds = trees if tree else poles
-            card = kinds[int(rng.integers(len(kinds)))]
-            free = all(abs(z - c) > layout.cross_half_m + 0.5 for c in layout.crossings)
-            if free:
-                aside = side * (layout.kerb_m + (1.0 if tree else 0.5))
-                out.append(Stander(card, aside, z))
+            if free(z, 0.5):
+                if rng.uniform() < wooded:
+                    plant(trees, side * (layout.kerb_m + 1.0), z)
+                else:
+                    post(side * (layout.kerb_m + 0.45), z)
             z += gap * float(rng.uniform(0.6, 1.4))
+        if layout.park[1 if side > 0 else 0]:
+            for _ in range(int((layout.end_m - layout.start_m) / 5)):
+                z = float(rng.uniform(layout.start_m, layout.end_m))
+                aside = side * (layout.wall_m + float(rng.uniform(0.8, 10)))
+                if free(z, 2.0):
+                    plant(trees if rng.uniform() < 0.6 else bushes, aside, z)
+        if rng.uniform() < 0.5:
+            for z in np.arange(layout.start_m, layout.end_m, float(rng.uniform(2.5, 9.0))):
+                if free(float(z), 3.0):
+                    plant(bushes, side * (layout.wall_m - 0.2), float(z))
         for centre in layout.crossings:
-            card = poles[int(rng.integers(len(poles)))]
-            out.append(
-                Stander(card, side * (layout.kerb_m + 0.4), centre - layout.cross_half_m - 1)
-            )
+            post(side * (layout.kerb_m + 0.4), centre - layout.cross_half_m - 1)
     return out
 
 
 def _parked(
-    rng: np.random.Generator,
-    style: Style,
-    layout: Layout,
-    pose: Pose,
-    hidden: tuple[float, float],
+    rng: np.random.Generator, style: Style, layout: Layout, pose: Pose, hidden: Stretch
 ) -> list[Car]:
-    models = [make_car(rng, style) for _ in range(4)]
+    nouns = ("car", "car", "car", "car", "van")
+    models = [make_car(rng, style, noun) for noun in nouns]
     out: list[Car] = []
-    share = float(rng.uniform(0.3, 0.8))
+    share = float(rng.uniform(0.2, 0.85))
     for side in (-1.0, 1.0):
         x = side * (layout.lane_m + layout.kerb_m) / 2
         # A camera at the kerb must not stare at a parked car.
-        z = layout.start_m + (float(rng.uniform(21, 34)) if abs(x - pose.x) < 2.0 else 0.0)
+        z = layout.start_m + (float(rng.uniform(21, 34)) if abs(x - pose.x) < 2.2 else 0.0)
         while z < layout.end_m - 6:
-            ends = (z, z + 4.6)
-            blocked = side > 0 and ends[1] > hidden[0] and ends[0] < hidden[1]
+            ends = (z, z + 5.0)
+            blocked = ends[1] > hidden[0] and ends[0] < hidden[1]
             for centre in layout.crossings:
                 reach = layout.cross_half_m + 4
                 blocked |= ends[1] > centre - reach and ends[0] < centre + reach
             if not blocked and rng.uniform() < share:
                 cards = models[int(rng.integers(len(models)))]
                 out.append(Car(cards, np.array([x]), np.array([z]), side < 0))
-            z += float(rng.uniform(5.2, 6.0))
+            z += float(rng.uniform(5.3, 6.2))
     return out

@@ -1,0 +1,185 @@
+"""One uncut stretch of a scene: a street, its actors, its camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from depth_snn.data.scene.actor import Actor, Car
+from depth_snn.data.scene.air import Air, Glow, make_air
+from depth_snn.data.scene.arrays import F32, U8, Bool
+from depth_snn.data.scene.canvas import Canvas
+from depth_snn.data.scene.cast import make_traffic
+from depth_snn.data.scene.course import make_poses
+from depth_snn.data.scene.events import KINDS, MAKERS, Stage, clear_lane
+from depth_snn.data.scene.flow import flow_of_depth, occluded, write_flow
+from depth_snn.data.scene.frame import BurstEvent, CameraMotion, Pose, SceneFrame
+from depth_snn.data.scene.layout import Layout, make_layout
+from depth_snn.data.scene.shade import shade_ground
+from depth_snn.data.scene.style import Style
+from depth_snn.data.scene.world import World, make_world
+
+_EVENT_GAP = 45  # frames from one sudden event to the next
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a scene is asked to show; see `StreetScene`."""
+
+    seed: int
+    size: tuple[int, int]
+    driving: bool
+    domain: str
+    assets: str
+    frames: int
+    kinds: tuple[str, ...]
+    sway: float
+    noise: float
+    shake: float
+    traffic: float
+
+
+class Take:
+    """A street in which frames can be drawn in any order."""
+
+    def __init__(self, script: Script, part: int = 0) -> None:
+        self.size, self.frames = script.size, script.frames
+        rng = np.random.default_rng([script.seed, 77, part])
+        self.style = Style.draw(rng, script.assets, script.domain, script.driving)
+        starts = _event_frames(rng, script.frames) if script.kinds else ()
+        brakes = starts and script.kinds[0] == "pedestrian"
+        self.poses = make_poses(
+            rng,
+            script.size,
+            script.driving,
+            script.frames,
+            starts[0] if brakes else None,
+            script.sway,
+            script.shake,
+        )
+        layout = make_layout(rng, self.poses)
+        actors, events, vans, hidden = _people(rng, self.style, layout, self.poses, script, starts)
+        self.events: tuple[BurstEvent, ...] = tuple(events)
+        self._actors = tuple(actors)
+        self._world: World = make_world(
+            rng, self.style, layout, self.poses[0], self.size, hidden, tuple(vans)
+        )
+        self._air: Air = make_air(rng, self.style, self.size, script.noise, script.seed * 8 + part)
+        self._rested: tuple[Pose, Canvas] | None = None
+        self._last: tuple[int, F32] | None = None
+
+    def frame(self, index: int) -> SceneFrame:
+        """Draws one frame with its whole truth."""
+        before = max(0, index - 1)
+        now, then = self.poses[index], self.poses[before]
+        old_depth = self._depth(before)
+        canvas, flow, pace = self._paint(index, now, then)
+        self._last = (index, canvas.depth)
+        hidden: Bool = np.zeros(self.size, bool)
+        if index > 0:
+            hidden = occluded(canvas.depth, old_depth, flow, pace, now, then)
+        rgb, label = self._develop(canvas, index)
+        return SceneFrame(index, rgb, label, flow, hidden, CameraMotion(now, then))
+
+    def labelled(self, index: int) -> tuple[U8, U8]:
+        """Picture and label of one frame: the same bytes as `frame(index)`, but quicker."""
+        return self._develop(self._still(index), index)
+
+    def _develop(self, canvas: Canvas, index: int) -> tuple[U8, U8]:
+        pose = self.poses[index]
+        own: list[Glow] = [
+            glow
+            for actor in self._order(index, pose)
+            for glow in actor.glows(index, self.style.lit)
+        ]
+        glows = self._world.glows(pose) + own
+        flash = any(
+            e.kind == "flash" and e.first_frame <= index <= e.last_frame for e in self.events
+        )
+        return self._air.develop(canvas, pose, index, glows, flash)
+
+    def _depth(self, index: int) -> F32:
+        if self._last is not None and self._last[0] == index:
+            return self._last[1]
+        return self._still(index).depth
+
+    def _still(self, index: int) -> Canvas:
+        pose = self.poses[index]
+        canvas, actors = self._prepared(index, pose)
+        for actor in actors:
+            actor.draw(canvas, index, pose, self.style)
+        return canvas
+
+    def _prepared(self, index: int, pose: Pose) -> tuple[Canvas, list[Actor]]:
+        """What rests, with the shadows of what moves; and what moves, far to near."""
+        if self._rested is None or self._rested[0] != pose:
+            self._rested = (pose, self._world.paint(pose))
+        canvas = self._rested[1].copy()
+        actors = self._order(index, pose)
+        casters = [a.caster(index) for a in actors]
+        shade_ground(canvas, pose, self.style, casters, covered=True)
+        return canvas, actors
+
+    def _order(self, index: int, pose: Pose) -> list[Actor]:
+        placed = [(place[1], actor) for actor in self._actors if (place := actor.place(index))]
+        seen = [entry for entry in placed if -11.0 < entry[0] - pose.z < 90.0]
+        return [actor for _, actor in sorted(seen, key=lambda entry: -entry[0])]
+
+    def _paint(self, index: int, now: Pose, then: Pose) -> tuple[Canvas, F32, F32]:
+        """Paints a frame; also its flow, and how far each pixel's point moved along z."""
+        canvas, actors = self._prepared(index, now)
+        pace = np.zeros(self.size, np.float32)
+        if now == then:
+            flow = np.zeros((*self.size, 2), np.float32)
+        else:
+            flow = flow_of_depth(canvas.depth, now, then)
+        for actor in actors:
+            for placed in actor.draw(canvas, index, now, self.style):
+                if index == 0:
+                    continue
+                write_flow(flow, placed, now, then)
+                patch = placed.patch
+                height, width = patch.mask.shape
+                area = pace[patch.y0 : patch.y0 + height, patch.x0 : patch.x0 + width]
+                area[patch.mask] = placed.moved[2]
+        return canvas, flow, pace
+
+
+def _event_frames(rng: np.random.Generator, frames: int) -> tuple[int, ...]:
+    first = int(rng.integers(18, 23))
+    if frames < 40:
+        first = max(1, frames // 3)
+    return tuple(range(first, max(first + 1, frames - 12), _EVENT_GAP)) if frames > 3 else ()
+
+
+def _people(
+    rng: np.random.Generator,
+    style: Style,
+    layout: Layout,
+    poses: tuple[Pose, ...],
+    script: Script,
+    starts: tuple[int, ...],
+) -> tuple[list[Actor], list[BurstEvent], list[Car], tuple[float, float]]:
+    """Traffic and events; also the vans they need and the stretch of kerb to keep free."""
+    actors = make_traffic(rng, style, layout, poses, script.driving, script.traffic)
+    own: list[Actor] = []
+    events: list[BurstEvent] = []
+    vans: list[Car] = []
+    hidden = (0.0, 0.0)
+    for order, first in enumerate(starts):
+        kind = script.kinds[order % len(script.kinds)]
+        stage = Stage(style, layout, poses, script.size, script.driving, first)
+        happening = MAKERS[kind](rng, stage)
+        span = range(max(0, first - 4), min(len(poses), first + 14))
+        if happening.clear[1] > happening.clear[0]:
+            actors = clear_lane(actors, *happening.clear, span)
+        own += happening.actors
+        vans += happening.vans
+        events.append(happening.event)
+        z = poses[first].z
+        hidden = (min(hidden[0], z - 2.0), max(hidden[1], z + 20.0))
+    return actors + own, events, vans, hidden
+
+
+__all__ = ["KINDS", "Script", "Take"]
