@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,82 +11,131 @@ import pytest
 import torch
 
 from conversion.graph_file import load_graph
-from depth_snn.config import NETWORKS
-from depth_snn.errors import InputError
-from depth_snn.models.vit_loihi import DepthViTLoihi
-from depth_snn.models.weights import load_model
+from depth_snn.models.build import Network, build_network
+from depth_snn.models.weights import facts_of, load_network, round_to_half
 from depth_snn.training.dataset import paint
-from depth_snn.training.trainer import TrainConfig, train
+from depth_snn.training.loop import Callbacks, Trainer
+from depth_snn.training.recipe import Recipe, load_recipe
 from tests.unit.command import TINY, contents, depth_snn, refused
 
 STEPS, BATCH = 5, 2
-QUICK = (
-    *TINY,
-    "--steps",
-    str(STEPS),
-    "--batch",
-    str(BATCH),
-    "--clips",
-    "1",
-    "--unseen",
-    "1",
-    "--workers",
-    "1",
-)
+SMALL = (
+    "--steps", str(STEPS), "--batch", str(BATCH), "--clips", "1", "--unseen", "1",
+    "--workers", "1", "--device", "cpu",
+)  # fmt: skip
+QUICK = ("tiny", *SMALL)
+
+
+def quick_recipe() -> Recipe:
+    """What QUICK asks for."""
+    recipe = load_recipe("tiny")
+    return replace(
+        recipe,
+        data=replace(recipe.data, clips=1),
+        train=replace(recipe.train, steps=STEPS, batch=BATCH),
+    )
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights after five steps."""
     path = tmp_path_factory.mktemp("train") / "five.safetensors"
-    done = depth_snn("train", "--out", path, *QUICK)
+    done = depth_snn("train", *QUICK, "--out", path)
     assert done.code == 0, done
-    assert "mIoU on unseen scenes of heldout assets" in done.out
+    assert "known: mIoU" in done.out and "heldout: mIoU" in done.out
     assert contents(path.parent) == ["five.safetensors"], "the checkpoint is gone"
     return path
 
 
-def same(left: DepthViTLoihi, right: DepthViTLoihi) -> bool:
+def same(left: Network, right: Network) -> bool:
     a, b = left.state_dict(), right.state_dict()
     return all(torch.equal(a[k], b[k]) for k in a if not k.endswith("num_batches_tracked"))
 
 
 def test_trained_weights_load_and_run(trained: Path, tmp_path: Path) -> None:
-    model = load_model(trained)
-    assert model.config == NETWORKS["tiny"] and not model.training
+    model = load_network(trained)
+    assert model.config == load_recipe("tiny").network and not model.training
     torch.manual_seed(0)
-    assert not same(model, DepthViTLoihi(NETWORKS["tiny"]).eval()), "training changes weights"
+    assert not same(model, build_network(model.config).eval()), "training changes weights"
     words = ("--out", tmp_path, "--network", trained, "--frames", "2", "--witness-frames", "0")
     assert depth_snn("run", "scene:street", *words).code == 0
+
+
+def test_weights_say_how_they_were_made(trained: Path) -> None:
+    facts = facts_of(trained)
+    assert Recipe.from_dict(json.loads(facts["recipe"])) == quick_recipe()
+    assert float(facts["minutes"]) >= 0 and 0 < float(facts["miou_known"]) < 1
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "again.safetensors"
     checkpoint = tmp_path / "again.safetensors.checkpoint"
-    recipe = TrainConfig(steps=STEPS, batch=BATCH, seed=0)
-    data = paint(NETWORKS["tiny"], 1, first_seed=0, workers=1)
+    recipe = quick_recipe()
+    data = paint(recipe.network, 1, first_seed=0, workers=1)
 
-    def interrupt(step: int, loss: float) -> None:
+    def interrupt(step: int, losses: dict[str, float]) -> None:
         if step == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(NETWORKS["tiny"], data, recipe, checkpoint=checkpoint, save_every=3,
-              progress=interrupt)  # fmt: skip
+        Trainer(recipe, data).run(Callbacks(interrupt, checkpoint, 3))
     assert contents(tmp_path) == [checkpoint.name]
-    with pytest.raises(InputError, match="checkpoint of another recipe"):
-        train(NETWORKS["tiny"], data, replace(recipe, seed=1), checkpoint=checkpoint)
-    with pytest.raises(InputError, match="checkpoint of another network"):
-        train(replace(NETWORKS["tiny"], name="other"), data, recipe, checkpoint=checkpoint)
-    assert depth_snn("train", "--out", out, *QUICK).code == 0
-    assert same(load_model(out), load_model(trained))
+    assert depth_snn("train", *QUICK, "--out", out).code == 0
+    assert same(load_network(out), load_network(trained))
     assert contents(tmp_path) == [out.name]
+
+
+def test_a_student_of_the_command_line(trained: Path, tmp_path: Path) -> None:
+    out, log = tmp_path / "student.safetensors", tmp_path / "log"
+    done = depth_snn(
+        "train", *QUICK[:1], "--steps", "20", *SMALL[2:], "--out", out, "--start", trained,
+        "--teacher", trained, "--log", log,
+    )  # fmt: skip
+    assert done.code == 0, done
+    assert "tensors loaded" in done.out
+    assert not same(load_network(out), load_network(trained))
+    (events,) = log.iterdir()
+    assert b"loss/teacher" in events.read_bytes()
+
+
+def test_stored_weights_are_the_measured_ones(trained: Path) -> None:
+    """Weights are rounded to 16 bits before they are measured, so storing changes nothing."""
+    model = load_network(trained)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    round_to_half(model)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "needs a recipe and --out"),
+        (("tiny",), "needs a recipe and --out"),
+        (("enormous", "--out", "x.safetensors"), "no such shipped recipe"),
+        (("tiny", "--out", "x.pt"), "ends in .safetensors"),
+        (("tiny", "--out", "x.safetensors", "--teacher", "none.safetensors"), "no such weights"),
+        (("tiny", "--out", "x.safetensors", "--device", "cude"), "device 'cude'"),
+    ],
+)
+def test_wrong_words_are_refused(
+    words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(depth_snn("train", *words), said)
+    assert contents(tmp_path) == []
+
+
+def test_recipes_are_listed() -> None:
+    done = depth_snn("train", "--list")
+    assert done.code == 0
+    names = [line.split()[0] for line in done.out.splitlines()]
+    assert {"tiny", "small", "small_vit"} <= set(names)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "t.safetensors"
     (tmp_path / "t.safetensors.checkpoint").write_bytes(b"damaged")
-    refused(depth_snn("train", "--out", out, *QUICK), "not a readable checkpoint")
+    refused(depth_snn("train", *QUICK, "--out", out), "not a readable checkpoint")
     assert not out.exists()
 
 
@@ -101,6 +151,21 @@ def test_eval_prints_a_row_for_each_scene() -> None:
     numbers = [float(w) for name in ("street", "driving") for w in rows[name][2:5]]
     assert all(0 < n < 100 for n in numbers) and np.ptp(numbers) > 1
     assert rows["street"][1:5] != rows["driving"][1:5]
+
+
+def test_accuracy_of_floats_and_integers(tmp_path: Path) -> None:
+    done = depth_snn(
+        "eval", "--protocol", "accuracy", *TINY, "--clips", "1", "--int8", "--cache", tmp_path
+    )  # fmt: skip
+    assert done.code == 0, done
+    rows = {line[2:26].strip(): line[26:].split() for line in done.out.splitlines()[2:]}
+    assert set(rows) == {"known, float", "known, int8, 12 frames", "heldout, float",
+                         "heldout, int8, 12 frames"}  # fmt: skip
+    for assets in ("known", "heldout"):
+        exact, integer = (float(rows[f"{assets}, {k}"][0]) for k in ("float", "int8, 12 frames"))
+        assert 20 < exact < 100 and abs(exact - integer) < 3
+    assert len(list(tmp_path.iterdir())) == 2
+    refused(depth_snn("eval", "--protocol", "accuracy", "--network", "tiny,huge"), "'huge'")
 
 
 def test_convert_writes_a_graph_that_loads(tmp_path: Path) -> None:
