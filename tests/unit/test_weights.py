@@ -153,7 +153,8 @@ def test_tensors_that_do_not_fit_the_header(saved: Path) -> None:
     "change",
     [
         {"dim": 2**20, "mlp": 2**20}, {"heads": [1] * 100_000}, {"dim": 2**40}, {"dim": -1},
-        {"stem": []}, {"stem": [2**40]}, {"kind": "cnn"}, {"dim": "12"}, {"dim": 12.5}, {"heads": []}, {"heads": 3}, {"colour": 1},
+        {"stem": []}, {"stem": [2**40]}, {"kind": "cnn"}, {"dim": "12"}, {"dim": 12.5},
+        {"heads": []}, {"heads": 3}, {"colour": 1},
         {"decoder": 0}, {"region": 3}, {"height": 17},
     ],
     ids=lambda c: next(iter(c)) + "=" + str(next(iter(c.values())))[:12],
