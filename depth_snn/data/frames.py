@@ -1,4 +1,4 @@
-"""Frames from a video file, a folder of images, or a procedural scene, one at a time."""
+"""Frames from a video, a folder of images, a dataset or a procedural scene, one at a time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from depth_snn.data.readers.spec import KINDS, is_dataset, open_clip
 from depth_snn.data.scene import SCENES, BurstEvent
 from depth_snn.data.scene.arrays import U8
 from depth_snn.errors import InputError
@@ -38,7 +39,7 @@ class FrameSource:
     Attributes:
         name: What the frames come from.
         fps: Frames per second, or None when unknown.
-        events: Sudden events known in advance (scenes only).
+        events: Sudden events known in advance (scenes and collages only).
     """
 
     name: str
@@ -57,11 +58,12 @@ def open_frames(
     """Opens a source of frames. Only the frame at hand is kept in memory.
 
     Args:
-        spec: Path of a video file or of a folder of images, or `scene:NAME`.
+        spec: Path of a video file or of a folder of images, `scene:NAME`, or a dataset's clip
+            such as `camvid:PATH` (docs/datasets.md).
         height: Rows of the frames handed out.
         width: Columns of the frames handed out.
         limit: Most frames to hand out; None for all (a scene then has 60).
-        seed: Chooses the street of a scene.
+        seed: Chooses the street of a scene, or a collage.
 
     Returns:
         The source. A video that turns out damaged raises `InputError` while iterating.
@@ -76,6 +78,8 @@ def open_frames(
     size = (height, width)
     if spec.startswith("scene:"):
         return _open_scene(spec, size, limit, seed)
+    if is_dataset(spec):
+        return _open_dataset(spec, size, limit, seed)
     path = Path(spec)
     try:
         if path.is_dir():
@@ -85,8 +89,19 @@ def open_frames(
     except OSError as error:
         raise InputError(f"{spec}: cannot be read ({error.strerror or error})") from error
     raise InputError(
-        f"{spec}: no such file or folder; give a video, a folder of images, or scene:NAME"
+        f"{spec}: no such file or folder; give a video, a folder of images, scene:NAME, "
+        f"or a dataset's folder behind {', '.join(f'{kind}:' for kind in KINDS)}"
     )
+
+
+def _open_dataset(spec: str, size: tuple[int, int], limit: int | None, seed: int) -> FrameSource:
+    clip = open_clip(spec, size, limit, seed)
+
+    def stream() -> Iterator[Frame]:
+        for rgb, label in clip.stream():
+            yield Frame(rgb, label)
+
+    return FrameSource(spec, clip.fps, clip.events, stream)
 
 
 def _open_scene(spec: str, size: tuple[int, int], limit: int | None, seed: int) -> FrameSource:
