@@ -61,12 +61,14 @@ def schedule(
     return mask
 
 
-def footage(rng: np.random.Generator, frames: int, tokens: int, channels: int) -> IntArray:
-    """Bytes (T, N, C) in which about half the tokens stay as they were from frame to frame."""
+def footage(
+    rng: np.random.Generator, frames: int, tokens: int, channels: int, still: float = 0.5
+) -> IntArray:
+    """Bytes (T, N, C) in which about a share ``still`` of the tokens stays as in the last frame."""
     out = rng.integers(0, 256, (frames, tokens, channels)).astype(np.int64)
     for f in range(1, frames):
-        still = rng.random(tokens) < 0.5
-        out[f, still] = out[f - 1, still]
+        kept = rng.random(tokens) < still
+        out[f, kept] = out[f - 1, kept]
     return out
 
 

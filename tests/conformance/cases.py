@@ -30,6 +30,7 @@ from tests.conformance.building import (
     weights,
 )
 from tests.conformance.networks import block_case, gate_case
+from tests.conformance.pictures import cells_case, conv_case, picture_case
 
 
 def dense_case(
@@ -162,7 +163,8 @@ def attention_case(
 
 
 __all__ = [
-    "CASES", "attention_case", "block_case", "dense_case", "encoder_case", "gate_case", "lif_case",
+    "CASES", "attention_case", "block_case", "cells_case", "conv_case", "dense_case",
+    "encoder_case", "gate_case", "lif_case", "picture_case",
 ]  # fmt: skip
 
 CASES: dict[str, Callable[[int], Case]] = {
@@ -175,6 +177,27 @@ CASES: dict[str, Callable[[int], Case]] = {
     "attention, threshold 9": lambda seed: attention_case(seed, threshold=9, state_max=100),
     "gate": gate_case,
     "block": block_case,
+    "conv": conv_case,
+    "conv, one position changes": lambda seed: conv_case(seed, changing=0.02, frames=7),
+    "conv, all positions change": lambda seed: conv_case(seed, changing=1.0, exponent=2),
+    "conv, padding beyond the kernel": lambda seed: conv_case(seed, grid=(4, 5), padding=7),
+    "conv 3, stride 1, threshold 3": lambda seed: conv_case(
+        seed, kernel=3, stride=1, padding=1, threshold=3
+    ),
+    "conv 1, no padding": lambda seed: conv_case(seed, kernel=1, stride=1, padding=0),
+    "conv, stride beyond the kernel": lambda seed: conv_case(
+        seed, kernel=2, stride=3, padding=0, grid=(8, 11), channels=(1, 5)
+    ),
+    "conv as large as the grid": lambda seed: conv_case(
+        seed, kernel=5, stride=1, padding=0, grid=(5, 5)
+    ),
+    "cells": cells_case,
+    "cells, one group, threshold 4": lambda seed: cells_case(seed, repeat=1, threshold=4, spare=0),
+    "cells, groups across positions": lambda seed: cells_case(seed, places=4, repeat=2),
+    "picture": picture_case,
+    "picture, three levels": lambda seed: picture_case(
+        seed, stem=(2, 3, 3), grid=(2, 2), frames=3, threshold=2
+    ),
     "two blocks, threshold 4": lambda seed: block_case(seed, layers=2, threshold=4, frames=4),
 }
 """Every case by name; each value builds it from a seed."""

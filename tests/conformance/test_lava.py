@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +11,18 @@ import pytest
 
 from conversion.graph import Graph
 from conversion.nodes import Dense
+from depth_snn.errors import OverflowInGraph
 from loihi import lava_available, simulate_on_lava
 from sims import reference
 from tests.conformance.building import Case, Inputs, IntArray
 from tests.conformance.cases import CASES
+from tests.conformance.random_networks import seeded
 
 OK, WHY = lava_available()
 pytestmark = pytest.mark.skipif(not OK, reason=f"the Lava target needs Lava: {WHY}")
 
 LARGE = "two blocks, threshold 4"
+RANDOM_NETWORKS = 8
 
 
 def merged(cases: Mapping[str, Case]) -> Case:
@@ -62,6 +66,24 @@ def test_lava_equals_the_reference_at_every_step(stock: bool) -> None:
     assert zeroing
     assert hidden == ({f"{name}.membrane" for name in zeroing} if stock else set())
     assert sum(bool(array.any()) for array in got.values()) > len(got) * 0.9
+    assert differences(got, want) == []
+
+
+def test_random_networks() -> None:
+    cases: dict[str, Case] = {}
+    seed = 0
+    while len(cases) < RANDOM_NETWORKS:
+        graph, inputs = seeded(seed)
+        seed += 1
+        if len(set(graph.edges)) < len(graph.edges):
+            continue  # Lava connects the same two ports once
+        with suppress(OverflowInGraph):
+            reference.simulate(graph, inputs)
+            cases[str(seed)] = graph, inputs
+    graph, inputs = merged(cases)
+    assert {"Conv", "Regroup", "LinearAttention"} <= {node.kind for node in graph.nodes}
+    want = reference.simulate(graph, inputs).by_step
+    got = simulate_on_lava(graph, inputs).by_step
     assert differences(got, want) == []
 
 
