@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -119,11 +118,10 @@ class Car:
         patches: list[Patch | None] = []
         if z - pose.z < _DETAIL_M:
             patches.append(draw_card(canvas, near, pose, style, x, 0.0, z + 0.9 * length))
-        # The side stands a little inside the end's edge, or a gap shows between them.
         for edge in (x + half, x - half):
             if (pose.x - edge) * (edge - x) > 0:
-                inside = edge - math.copysign(0.04, edge - x)
-                patches.append(draw_wall(canvas, side, pose, style, inside, z))
+                # The side begins a little before the end, or a gap shows between them.
+                patches.append(draw_wall(canvas, side, pose, style, edge, z - 0.05))
         patches.append(draw_card(canvas, near, pose, style, x, 0.0, z))
         return [Placed(p, moved, None) for p in patches if p is not None]
 

@@ -17,11 +17,10 @@ from depth_snn.data.scene.facade import make_facade
 from depth_snn.data.scene.frame import Pose
 from depth_snn.data.scene.ground import Ground, make_ground
 from depth_snn.data.scene.layout import Layout
-from depth_snn.data.scene.pole import LAMPS, Post, make_pole
+from depth_snn.data.scene.planting import Stander, make_standers
 from depth_snn.data.scene.shade import Caster, Pool, shade_ground
 from depth_snn.data.scene.sky import make_backdrop, shifted
 from depth_snn.data.scene.style import Style
-from depth_snn.data.scene.tree import make_tree
 
 VIEW_M = 80.0
 """Resting things farther than this are not drawn."""
@@ -51,27 +50,6 @@ class House:
         side = 1.0 if self.x_m > 0 else -1.0
         middle, wide = self.x_m + side * self.gable.width_m / 2, self.gable.width_m
         return Caster(middle, self.z_m, wide, self.facade.width_m, self.facade.height_m)
-
-
-@dataclass(frozen=True)
-class Stander:
-    """A card that stands on the ground and faces the camera; a lamp where `lamp` is true."""
-
-    card: Card
-    x_m: float
-    z_m: float
-    crown: bool
-    lamp: bool = False
-
-    def draw(self, canvas: Canvas, pose: Pose, style: Style) -> None:
-        """Paints the card."""
-        draw_card(canvas, self.card, pose, style, self.x_m, 0.0, self.z_m)
-
-    @property
-    def caster(self) -> Caster:
-        """Crown or post."""
-        wide = self.card.width_m if self.crown else 0.16
-        return Caster(self.x_m, self.z_m, wide, 0.16, self.card.height_m, self.crown)
 
 
 @dataclass(frozen=True)
@@ -180,7 +158,7 @@ def make_world(
         first=pose,
         size=size,
         houses=tuple(sorted(houses, key=lambda h: -h.z_m)),
-        standers=tuple(_standers(rng, style, layout)),
+        standers=tuple(make_standers(rng, style, layout)),
         parked=tuple(_parked(rng, style, layout, pose, hidden)) + vans,
     )
 
@@ -214,47 +192,6 @@ def _house_kinds(rng: np.random.Generator, style: Style) -> list[tuple[Card, Car
         length, tall = float(rng.uniform(6, 17)), float(rng.uniform(low, high))
         facade = make_facade(rng, style, length, tall)
         out.append((facade, make_facade(rng, style, 9.0, tall, gable=True)))
-    return out
-
-
-def _standers(rng: np.random.Generator, style: Style, layout: Layout) -> list[Stander]:
-    trees = [make_tree(rng, style) for _ in range(4)]
-    bushes = [make_tree(rng, style, "bush") for _ in range(2)]
-    poles = [make_pole(rng, style) for _ in range(6)]
-    out: list[Stander] = []
-
-    def post(x: float, z: float) -> None:
-        chosen: Post = poles[int(rng.integers(len(poles)))]
-        out.append(Stander(chosen.card, x, z, False, chosen.kind in LAMPS))
-
-    def plant(cards: list[Card], x: float, z: float) -> None:
-        out.append(Stander(cards[int(rng.integers(len(cards)))], x, z, True))
-
-    def free(z: float, room: float) -> bool:
-        return all(abs(z - c) > layout.cross_half_m + room for c in layout.crossings)
-
-    for side in (-1.0, 1.0):
-        gap, wooded = float(rng.uniform(4, 10)), float(rng.uniform(0.1, 0.65))
-        z = layout.start_m + float(rng.uniform(2, gap))
-        while z < layout.end_m:
-            if free(z, 0.5):
-                if rng.uniform() < wooded:
-                    plant(trees, side * (layout.kerb_m + 1.0), z)
-                else:
-                    post(side * (layout.kerb_m + 0.45), z)
-            z += gap * float(rng.uniform(0.6, 1.4))
-        if layout.park[1 if side > 0 else 0]:
-            for _ in range(int((layout.end_m - layout.start_m) / 5)):
-                z = float(rng.uniform(layout.start_m, layout.end_m))
-                aside = side * (layout.wall_m + float(rng.uniform(0.8, 10)))
-                if free(z, 2.0):
-                    plant(trees if rng.uniform() < 0.6 else bushes, aside, z)
-        if rng.uniform() < 0.5:
-            for z in np.arange(layout.start_m, layout.end_m, float(rng.uniform(2.5, 9.0))):
-                if free(float(z), 3.0):
-                    plant(bushes, side * (layout.wall_m - 0.2), float(z))
-        for centre in layout.crossings:
-            post(side * (layout.kerb_m + 0.4), centre - layout.cross_half_m - 1)
     return out
 
 
