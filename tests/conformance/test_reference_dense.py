@@ -6,22 +6,40 @@ import numpy as np
 import pytest
 
 from conversion.graph import Graph
-from conversion.nodes import Delta, Dense, LinearAttention, Output, Skip
+from conversion.nodes import Conv, Delta, Dense, LinearAttention, Output, Regroup, Skip
 from sims.reference import simulate
 from tests.conformance.building import IntArray
-from tests.conformance.cases import block_case
+from tests.conformance.cases import block_case, picture_case
 
 
 def apply(graph: Graph, name: str, x: IntArray) -> IntArray:
     """One node on absolute values (N, C), without messages or states."""
     node = graph.by_name[name]
     if isinstance(node, Dense):
-        return np.asarray((x @ node.weight.T) * 2**node.exponent)
+        groups = x.reshape(node.tokens * node.repeat, -1)
+        return np.asarray((groups @ node.weight.T).reshape(node.tokens, -1) * 2**node.exponent)
+    if isinstance(node, Conv):
+        return correlate(node, x)
+    if isinstance(node, Regroup):
+        return np.asarray(x[node.index].reshape(len(node.index), -1) * 2**node.exponent)
     if isinstance(node, Skip):
         return np.asarray(x * 2**node.exponent)
     assert isinstance(node, Delta)
     rounded = np.floor((x + node.bias) / 2**node.shift + 0.5).astype(np.int64)
     return np.asarray(np.clip(rounded, node.lo, node.hi))
+
+
+def correlate(node: Conv, x: IntArray) -> IntArray:
+    """A convolution as a matrix, one column of it for each position."""
+    rows, columns = node.grid
+    spread = np.zeros((rows, columns, node.weight.shape[0], node.height, node.width, x.shape[1]))
+    for y, x_ in np.ndindex(rows, columns):
+        top, left = y * node.stride - node.padding, x_ * node.stride - node.padding
+        for a, b in np.ndindex(node.kernel, node.kernel):
+            if 0 <= top + a < node.height and 0 <= left + b < node.width:
+                spread[y, x_, :, top + a, left + b] = node.weight[:, :, a, b]
+    out = spread.reshape(rows * columns * node.weight.shape[0], -1) @ x.reshape(-1)
+    return np.asarray(out.reshape(rows * columns, -1) * 2**node.exponent, np.int64)
 
 
 def attend(node: LinearAttention, q: IntArray, k: IntArray, v: IntArray) -> IntArray:
@@ -33,11 +51,7 @@ def attend(node: LinearAttention, q: IntArray, k: IntArray, v: IntArray) -> IntA
     return np.asarray(np.einsum("iha,hab->ihb", q, matrix).reshape(node.tokens, -1))
 
 
-def dense_network(graph: Graph, patch: IntArray, layers: int) -> IntArray:
-    """Output of one frame, from absolute values."""
-    x = patch
-    for name in ("embed.patch", "embed.dense", "embed.out"):
-        x = apply(graph, name, x)
+def blocks(graph: Graph, x: IntArray, layers: int) -> IntArray:
     for index in range(1, layers + 1):
         b = f"block{index}"
         q, k, v = (apply(graph, f"{b}.{p}", apply(graph, f"{b}.qkv.{p}", x)) for p in "qkv")
@@ -48,9 +62,54 @@ def dense_network(graph: Graph, patch: IntArray, layers: int) -> IntArray:
         h = apply(graph, f"{b}.h", apply(graph, f"{b}.fc1", mid))
         out = apply(graph, f"{b}.fc2", h) + apply(graph, f"{b}.skip2", mid)
         x = apply(graph, f"{b}.out", out)
+    return x
+
+
+def dense_network(graph: Graph, patch: IntArray, layers: int) -> IntArray:
+    """Output of one frame, from absolute values."""
+    x = patch
+    for name in ("embed.patch", "embed.dense", "embed.out"):
+        x = apply(graph, name, x)
+    x = blocks(graph, x, layers)
     head = graph.by_name["head.out"]
     assert isinstance(head, Output)
     return apply(graph, "head.dense", x) + head.bias
+
+
+def picture_network(graph: Graph, pixels: IntArray, levels: int, layers: int) -> IntArray:
+    """The same of a network with a stem and a decoder."""
+    x, seen = apply(graph, "code", pixels), np.zeros(1, np.int64)
+    for number in range(1, levels + 1):
+        x = apply(graph, f"stem{number}", apply(graph, f"stem{number}.syn", x))
+        cells = apply(graph, f"decoder.cells{number}", x)
+        seen = seen + apply(graph, f"decoder.skip{number}", cells)
+    x = blocks(graph, apply(graph, "embed", apply(graph, "embed.syn", x)), layers)
+    hidden = apply(graph, "decoder.hidden", apply(graph, "decoder.token", x) + seen)
+    head = graph.by_name["head.out"]
+    assert isinstance(head, Output)
+    return apply(graph, "decoder.classes", hidden) + head.bias
+
+
+@pytest.mark.parametrize(("seed", "stem", "layers"), [(0, (3, 4), 1), (1, (3,), 2)])
+def test_open_gates_give_the_dense_network_of_a_picture(
+    seed: int, stem: tuple[int, ...], layers: int
+) -> None:
+    graph, inputs = picture_case(seed, stem=stem, layers=layers)
+    inputs["sched"][:] = 1
+    shown = simulate(graph, inputs).result.values["head.out.out"]
+    for f, pixels in enumerate(inputs["pixels"]):
+        expected = picture_network(graph, pixels, len(stem), layers)
+        np.testing.assert_array_equal(shown[f], expected)
+
+
+def test_closed_gates_hold_everything_but_the_stem() -> None:
+    graph, inputs = picture_case(2)
+    inputs["sched"][1:], inputs["drive"][:] = 0, 0
+    run = simulate(graph, inputs).result
+    assert not run.values["decoder.hidden.out"][1:].any()
+    assert run.counts["stem1"].messages[1:].all()
+    assert run.counts["decoder.skip1"].synaptic_operations[1:].all()
+    assert not run.counts["block1.qkv.q"].synaptic_operations[1:].any()
 
 
 @pytest.mark.parametrize(("seed", "layers", "threshold"), [(0, 1, 0), (1, 1, 1), (2, 2, 0)])
