@@ -1,44 +1,36 @@
-"""Labelled frames from data sets on disk."""
+"""Labelled frames from data sets on disk, as training holds them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from depth_snn.config import NetworkConfig
-from depth_snn.errors import ConfigError, InputError
+from depth_snn.data.readers import CAMVID_CLASSES, open_camvid
+from depth_snn.errors import ConfigError
 from depth_snn.training.dataset import LabelledFrames
-
-CAMVID_NAMES = (
-    "sky",
-    "building",
-    "pole",
-    "road",
-    "pavement",
-    "tree",
-    "sign",
-    "fence",
-    "car",
-    "pedestrian",
-    "bicyclist",
-)
 
 
 def read_camvid(config: NetworkConfig, folder: Path | None, split: str) -> LabelledFrames:
-    """All frames of a split of CamVid in the SegNet layout, at the network's size."""
+    """All frames of a split of CamVid at the network's size, in order.
+
+    Args:
+        config: Network whose size and number of classes are used.
+        folder: Where CamVid lies.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+
+    Raises:
+        ConfigError: if no folder is given or the network has not CamVid's classes.
+        InputError: if the folder holds something else.
+    """
     if folder is None:
-        raise ConfigError("this recipe learns from CamVid; give its folder with --data DIR")
-    names = sorted(p for p in (folder / split).glob("*") if p.suffix in (".png", ".jpg"))
-    if not names:
-        raise InputError(f"{folder}: no frames in {split}/; expected CamVid in the SegNet layout")
-    rgb, label = [], []
-    for p in names:
-        q = folder / f"{split}annot" / (p.stem + ".png")
-        a = cv2.cvtColor(cv2.imread(str(p)), cv2.COLOR_BGR2RGB)
-        b = cv2.imread(str(q), cv2.IMREAD_UNCHANGED)
-        rgb.append(cv2.resize(a, (config.width, config.height), interpolation=cv2.INTER_AREA))
-        b = cv2.resize(b, (config.width, config.height), interpolation=cv2.INTER_NEAREST)
-        label.append(np.where(b >= 11, 255, b).astype(np.uint8))
-    return LabelledFrames(np.stack(rgb), np.stack(label))
+        raise ConfigError("a network of CamVid's classes needs CamVid; give it with --data DIR")
+    if config.classes != len(CAMVID_CLASSES):
+        raise ConfigError(
+            f"network {config.name} has {config.classes} classes; CamVid has {len(CAMVID_CLASSES)}"
+        )
+    reader = open_camvid(folder, split=split, size=(config.height, config.width))
+    samples = [reader[index] for index in range(len(reader))]
+    labels = [s.label for s in samples if s.label is not None]
+    return LabelledFrames(np.stack([s.rgb for s in samples]), np.stack(labels))

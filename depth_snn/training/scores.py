@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from depth_snn.data.classes import CLASS_NAMES
 from depth_snn.data.metrics import miou, per_class_iou
+from depth_snn.data.readers import CAMVID_CLASSES
 from depth_snn.models.build import Network
 from depth_snn.training.dataset import paint
 from depth_snn.training.evaluate import evaluate
-from depth_snn.training.folders import CAMVID_NAMES, read_camvid
+from depth_snn.training.folders import read_camvid
 
 Matrix = npt.NDArray[np.int64]
 
@@ -48,7 +49,7 @@ def unseen_scores(
 
 def class_names(source: str) -> tuple[str, ...]:
     """Names of the classes that a data source labels."""
-    return CAMVID_NAMES if source == "camvid" else CLASS_NAMES
+    return CAMVID_CLASSES if source == "camvid" else CLASS_NAMES
 
 
 def score_text(matrix: Matrix, source: str) -> tuple[float, str]:
