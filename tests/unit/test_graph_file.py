@@ -13,24 +13,33 @@ import numpy as np
 import pytest
 
 from conversion.graph import Graph
-from conversion.graph_file import FORMAT, load_graph, save_graph
-from conversion.nodes import QUANTISED_NODES
+from conversion.graph_file import FORMAT, FORMAT_VERSION, load_graph, save_graph
+from conversion.nodes import QUANTISED_NODES, Delta, Dense
 from depth_snn.errors import DepthError, GraphError
 from depth_snn.sealed import seal_of
 from sims.fast import simulate
 from sims.reference import simulate as simulate_reference
 from tests.conformance.building import Inputs
-from tests.conformance.cases import block_case
+from tests.conformance.cases import block_case, picture_case
 from tests.unit.small import random_network
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "graph_v1.h5"
-GOLDEN_DIGEST = "b0e628188e77f001a581deae14c7c3ca5e943ebb257f1f34ca5bc757b9c1b56a"
-"""SHA-256 of every value of the golden graph on the inputs of :func:`golden_case`."""
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+DIGESTS = {
+    1: "b0e628188e77f001a581deae14c7c3ca5e943ebb257f1f34ca5bc757b9c1b56a",
+    2: "36f519b85274213f1e045c178cfcaf4f351e67cbe3c20ca3849cde6ff18a019b",
+}
+"""SHA-256 of every value of each format's golden graph on the inputs of :func:`golden_case`."""
 
 
-def golden_case() -> tuple[Graph, Inputs]:
-    """What `graph_v1.h5` was written from; every node kind is in it."""
-    return block_case(11, frames=3, grid=(2, 4), patch=6, heads=2, head_dim=3, hidden=5, classes=3)
+def golden_case(version: int = 2) -> tuple[Graph, Inputs]:
+    """What `graph_v<version>.h5` was written from; every node kind of its format is in it."""
+    if version == 1:
+        return block_case(
+            11, frames=3, grid=(2, 4), patch=6, heads=2, head_dim=3, hidden=5, classes=3
+        )
+    return picture_case(
+        11, frames=3, grid=(2, 2), stem=(2, 3), heads=2, head_dim=3, hidden=5, decoder=2, classes=3
+    )
 
 
 def digest(graph: Graph, inputs: Inputs) -> str:
@@ -85,15 +94,29 @@ def test_wide_integers_come_back(tmp_path: Path) -> None:
     assert_same(changed, load_graph(tmp_path / "g.h5"))
 
 
-def test_format_1_stays_readable() -> None:
-    graph, inputs = golden_case()
-    golden = load_graph(GOLDEN)
+@pytest.mark.parametrize("version", DIGESTS)
+def test_old_formats_stay_readable(version: int) -> None:
+    graph, inputs = golden_case(version)
+    path = GOLDEN / f"graph_v{version}.h5"
+    with h5py.File(path, "r") as file:
+        assert file.attrs["format_version"] == version
+    golden = load_graph(path)
     assert_same(graph, golden)
-    assert digest(golden, inputs) == GOLDEN_DIGEST
+    assert digest(golden, inputs) == DIGESTS[version]
     reference = simulate_reference(golden, inputs).result.values
     assert np.array_equal(
         reference["head.out.out"], simulate(golden, inputs).values["head.out.out"]
     )
+
+
+def test_what_a_format_1_file_does_not_say_means_what_it_meant() -> None:
+    nodes = load_graph(GOLDEN / "graph_v1.h5").nodes
+    assert all(n.gated for n in nodes if isinstance(n, Delta))
+    assert all(n.repeat == 1 for n in nodes if isinstance(n, Dense))
+
+
+def test_the_newest_format_has_a_golden_file() -> None:
+    assert max(DIGESTS) == FORMAT_VERSION
 
 
 def test_a_float_graph_is_not_saved_and_leaves_nothing(tmp_path: Path) -> None:
@@ -171,7 +194,7 @@ def replace_array(file: h5py.File, kind: str, key: str, **how: object) -> None:
 
 HUGE = {"shape": (2**20, 2**20), "dtype": "i1", "chunks": (2**10, 2**10)}
 ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
-    "newer": (lambda f: f.attrs.__setitem__("format_version", 2), "format version 2"),
+    "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "format version 3"),
     "older": (lambda f: f.attrs.__setitem__("format_version", 0), "format version 0"),
     "version text": (lambda f: f.attrs.__setitem__("format_version", "x"), "not a readable"),
     "format": (lambda f: f.attrs.__setitem__("format", "other"), "not a depth-snn-graph"),
@@ -179,6 +202,20 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "extra field": (lambda f: set_fields(f, "Skip", colour=3), "wrong fields.*colour"),
     "float field": (lambda f: set_fields(f, "Skip", tokens=8.0), "tokens is no int"),
     "bool field": (lambda f: set_fields(f, "Dense", exponent=True), "exponent is no int"),
+    "number for bool": (lambda f: set_fields(f, "SigmaDelta", gated=1), "gated is no bool"),
+    "no groups": (lambda f: set_fields(f, "Dense", repeat=0), "repeat 0"),
+    "many groups": (lambda f: set_fields(f, "Dense", repeat=2**40), "out of range"),
+    "no stride": (lambda f: set_fields(f, "Conv", stride=0), "stride 0"),
+    "huge padding": (lambda f: set_fields(f, "Conv", padding=2**40), "padding 1099511627776"),
+    "wide padding": (lambda f: set_fields(f, "Conv", padding=2**19), "out of range"),
+    "flat kernel": (lambda f: replace_array(f, "Conv", "weight", data=np.ones((2, 3), "i1")),
+                    "weight has shape"),
+    "index outside": (lambda f: replace_array(f, "Regroup", "index", data=np.array([[0, 10**6]])),
+                      "outside 0"),
+    "index twice": (lambda f: replace_array(f, "Regroup", "index", data=np.array([[3, 3]])),
+                    "position 3 twice"),
+    "no index": (lambda f: replace_array(f, "Regroup", "index", data=np.zeros((0, 4), "i1")),
+                 "index has shape"),
     "text field": (lambda f: set_fields(f, "LIF", dv="3"), "dv is no int"),
     "given twice": (lambda f: set_fields(f, "Dense", weight=[[1]]), "both as text and as an array"),
     "list for array": (lambda f: (replace_array(f, "Dense", "weight"),
@@ -232,7 +269,7 @@ ODD_VALUES = (-1, 0, 1, 3, 2**31, 2**70, 1.5, "x", "", None, True, [], [1, 2], {
 def test_random_fields_are_refused_or_make_a_graph_that_runs(saved: Path) -> None:
     (_, inputs), rng = golden_case(), np.random.default_rng(1)
     original, refused, ran = saved.read_bytes(), 0, 0
-    for _ in range(60):
+    for _ in range(120):
         saved.write_bytes(original)
         with h5py.File(saved, "a") as file:
             group = file["nodes"][sorted(file["nodes"])[rng.integers(len(file["nodes"]))]]
