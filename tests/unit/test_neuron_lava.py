@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conversion.graph import Edge, Graph
-from conversion.nodes import LIF, Dense, Input, Skip
+from conversion.nodes import LIF, Conv, Dense, Input, Regroup, Skip
 from loihi import lava_available, simulate_on_lava
 from loihi.integers import IntArray, fit, round_shift, truncating_decay
 from loihi.peaks import peak
@@ -113,3 +113,21 @@ def test_stock_processes_are_used_only_where_they_cannot_wrap() -> None:
     assert stock_nodes(2**30 // 255) == ["dense", "lif"]
     assert stock_nodes(2**30 // 255 + 1) == ["lif"]
     assert stock_nodes(2**25) == []
+
+
+def test_grids_have_bounds_but_no_stock_process() -> None:
+    nodes = (
+        Input(name="x", shape=(4, 2), lo=-3, hi=1),
+        Conv(name="conv", height=2, width=2, stride=1, padding=1, exponent=2,
+             weight=np.array([[[[1]], [[-5]]], [[[2]], [[2]]]])),
+        Regroup(name="cells", positions=4, channels=2, index=np.array([[3, 0]]), exponent=1),
+        Dense(name="twice", tokens=1, weight=np.array([[7, -7]]), exponent=0, repeat=2),
+    )  # fmt: skip
+    paths = (("x", "conv"), ("x", "cells"), ("cells", "twice"))
+    edges = tuple(Edge(source=a, target=b) for a, b in paths)
+    graph = Graph(name="grids", dialect="quantised", nodes=nodes, edges=edges)
+    assert peak(graph, "conv") == 3 * (1 + 5) * 4
+    assert peak(graph, "cells") == 6
+    assert peak(graph, "twice") == 6 * 14
+    stock = [n.name for n in nodes if stock_suffices(graph, n, needs_membrane=False)]
+    assert stock == ["twice"]
