@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from depth_snn.data.collage.course import view_of
-from depth_snn.data.collage.paste import Paste, sample_area
+from depth_snn.data.collage.nearness import Rows
+from depth_snn.data.collage.paste import Paste, Slices, sample_area
 from depth_snn.data.readers.sample import Sample
 from depth_snn.data.scene.arrays import F32, U8, Bool
 from depth_snn.data.scene.frame import (
@@ -20,6 +21,7 @@ from depth_snn.data.scene.frame import (
 )
 from depth_snn.errors import InputError
 
+I64 = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 I16 = np.ndarray[tuple[int, ...], np.dtype[np.int16]]
 
 
@@ -31,6 +33,8 @@ class CollageClip:
 
     Args:
         background: The picture; its label must be known.
+        feet: Lowest row of the thing each of its pixels belongs to, int32 (H, W), see
+            `foot_rows`; things with a lower foot than an object's stand in front of it.
         pastes: Objects, far to near.
         poses: The camera of each frame.
         size: Height and width of the clip.
@@ -44,6 +48,7 @@ class CollageClip:
     def __init__(
         self,
         background: Sample,
+        feet: Rows,
         pastes: tuple[Paste, ...],
         poses: tuple[Pose, ...],
         size: tuple[int, int],
@@ -61,6 +66,7 @@ class CollageClip:
         self.pastes = pastes
         self._rgb: U8 = background.rgb
         self._label: U8 = background.label
+        self._feet = feet
         self._noise = noise
         source = (background.rgb.shape[0], background.rgb.shape[1])
         self._views = tuple(view_of(pose, source) for pose in poses)
@@ -119,21 +125,32 @@ class CollageClip:
         """Which layer each pixel shows: 0 the background, 1.. the objects."""
         layer = np.zeros(self.size, np.int16)
         for number, paste in enumerate(self.pastes, start=1):
-            found = paste.shape(index, self._views[index], self.size)
-            if paste.there(index) and found is not None:
+            found = self._shape(index, paste)
+            if found is not None:
                 box, mask = found
                 layer[box][mask] = number
         return layer
 
-    def _labels(self, index: int, layer: I16) -> U8:
+    def _shape(self, index: int, paste: Paste) -> tuple[Slices, Bool] | None:
+        """Where an object shows in a frame, other objects aside."""
+        found = paste.shape(index, self._views[index], self.size) if paste.there(index) else None
+        if found is None:
+            return None
+        box, mask = found
+        rows, columns = self._nearest(index)
+        in_front = self._feet[np.ix_(rows[box[0]], columns[box[1]])] > paste.foot(index)
+        return box, np.asarray(mask & ~in_front, bool)
+
+    def _nearest(self, index: int) -> tuple[I64, I64]:
+        """The background's nearest rows and columns for those of a frame."""
         view = self._views[index]
+        height, width = self._label.shape
         rows = np.rint(view.scale * np.arange(self.size[0]) + view.y).astype(np.int64)
         columns = np.rint(view.scale * np.arange(self.size[1]) + view.x).astype(np.int64)
-        label = self._label[
-            np.ix_(
-                rows.clip(0, self._label.shape[0] - 1), columns.clip(0, self._label.shape[1] - 1)
-            )
-        ]
+        return rows.clip(0, height - 1), columns.clip(0, width - 1)
+
+    def _labels(self, index: int, layer: I16) -> U8:
+        label: U8 = self._label[np.ix_(*self._nearest(index))]
         for number, paste in enumerate(self.pastes, start=1):
             label[layer == number] = paste.cutout.number
         return label
@@ -142,7 +159,7 @@ class CollageClip:
         view = self._views[index]
         picture = sample_area(self._rgb, view.scale, (view.x, view.y), self.size)
         for paste in self.pastes:
-            found = paste.shape(index, view, self.size) if paste.there(index) else None
+            found = self._shape(index, paste)
             if found is None:
                 continue
             box, mask = found

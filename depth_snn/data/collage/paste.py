@@ -42,6 +42,10 @@ class Paste:
         age = index - self.first
         return self.x + self.pace[0] * age, self.y + self.pace[1] * age
 
+    def foot(self, index: int) -> float:
+        """Source row on which it stands in a frame."""
+        return self.corner(index)[1] + self.zoom * self.cutout.mask.shape[0]
+
     def there(self, index: int) -> bool:
         """Whether it exists in a frame; it may still lie outside the crop."""
         return self.first <= index <= self.last

@@ -8,6 +8,7 @@ import numpy as np
 
 from depth_snn.data.collage.course import View
 from depth_snn.data.collage.cutout import Cutout, find_cutouts
+from depth_snn.data.collage.nearness import Rows
 from depth_snn.data.collage.paste import Paste
 from depth_snn.data.readers.images import Size
 from depth_snn.data.readers.reader import Reader, SampleT
@@ -20,6 +21,7 @@ _HORIZON = 0.42  # row at which CamVid's cameras see the horizon, as a share of 
 _ZOOMS = (0.6, 1.6)
 _TRIES = 60
 _SMALLEST_PX = 10
+_HIDDEN = 0.2  # share of its box that nearer things may cover when it appears
 _TALLEST = 0.8  # share of the picture's height
 _LIFE = (14, 30)  # frames until it has left, where the clip is long enough
 # Source pixels per frame at 480 columns: least and most.
@@ -58,17 +60,19 @@ def place(
     rng: np.random.Generator,
     cutout: Cutout,
     ground: Bool,
+    feet: Rows,
     first: int,
     frames: int,
     views: Sequence[View],
     size: Size,
 ) -> Paste | None:
-    """Puts an object on the ground inside the crop, wholly seen when it appears.
+    """Puts an object on the ground inside the crop, mostly seen when it appears.
 
     Args:
         rng: Where chance comes from.
         cutout: The object.
         ground: bool of the source picture, where it may stand.
+        feet: int32 of the source picture, lowest row of the thing at each pixel.
         first: Frame in which it appears.
         frames: Length of the clip.
         views: The crop of each frame.
@@ -93,6 +97,9 @@ def place(
         tall, wide = (grown * side for side in cutout.mask.shape)
         left, top = middle - wide / 2, foot - tall
         if not _fits(left, top, wide, tall, view, size):
+            continue
+        behind = feet[int(top) : int(foot) + 1, int(left) : int(left + wide) + 1] > foot
+        if behind.mean() > _HIDDEN:
             continue
         pace, last = _way(rng, cutout.kind, left, wide, first, frames, view, (size, width))
         return Paste(cutout, first, last, left, top, grown, (pace, 0.0))

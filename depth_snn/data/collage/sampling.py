@@ -9,6 +9,7 @@ import numpy as np
 from depth_snn.data.collage.clip import CollageClip
 from depth_snn.data.collage.course import CAMERAS, View, make_course, view_of
 from depth_snn.data.collage.cutout import Cutout
+from depth_snn.data.collage.nearness import Rows, foot_rows
 from depth_snn.data.collage.paste import Paste
 from depth_snn.data.collage.placing import donors, ground_of, place
 from depth_snn.data.readers.images import MAX_PIXELS, Size
@@ -86,17 +87,19 @@ def _one_clip(
     poses = make_course(rng, chosen, source, size, frames)
     views = tuple(view_of(pose, source) for pose in poses)
     ground = ground_of(background.label, reader.classes)
+    feet = foot_rows(background.label, reader.classes)
     light = float(background.rgb.mean())
     supply = (cutout.lit(light) for cutout in donors(reader, rng, taken, _DONOR_FRAMES))
-    pastes = _appearing(rng, supply, ground, views, size, objects)
-    pastes.sort(key=lambda paste: paste.y + paste.zoom * paste.cutout.mask.shape[0])
-    return CollageClip(background, tuple(pastes), poses, size, seed=seed, noise=noise)
+    pastes = _appearing(rng, supply, ground, feet, views, size, objects)
+    pastes.sort(key=lambda paste: paste.foot(paste.first))
+    return CollageClip(background, feet, tuple(pastes), poses, size, seed=seed, noise=noise)
 
 
 def _appearing(
     rng: np.random.Generator,
     supply: Iterator[Cutout],
     ground: Bool,
+    feet: Rows,
     views: tuple[View, ...],
     size: Size,
     objects: int,
@@ -110,7 +113,7 @@ def _appearing(
             break
         jitter = float(rng.uniform(0.0, 0.4))
         first = min(_QUIET_FRAMES + int((len(pastes) + jitter) * gap), frames - 1)
-        placed = place(rng, cutout, ground, first, frames, views, size)
+        placed = place(rng, cutout, ground, feet, first, frames, views, size)
         if placed is not None:
             pastes.append(placed)
     return pastes
