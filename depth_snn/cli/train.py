@@ -12,6 +12,8 @@ from depth_snn.cli.common import check_file_target, check_folder_target, count, 
 from depth_snn.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from depth_snn.models.build import Network
     from depth_snn.training.dataset import LabelledFrames
     from depth_snn.training.recipe import Recipe
@@ -24,6 +26,7 @@ EXAMPLE = """examples:
   depth-snn train small --out small.safetensors --teacher vit.safetensors
   depth-snn train camvid --out camvid.safetensors --data CamVid
   depth-snn train my.toml --steps 200 --out try.safetensors
+  depth-snn train small_vit --start timm_vit_tiny.safetensors --out vit.safetensors
 
 Interrupt it and run it again: it goes on from FILE.checkpoint and ends with the same weights.
 Recipes that come with the project are listed by `depth-snn train --list`."""
@@ -41,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="list the shipped recipes and stop")
     parser.add_argument("--out", type=Path, metavar="FILE", help="weights (.safetensors)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="the data set a recipe names")
-    parser.add_argument("--start", metavar="NAME", help="weights to start from instead")
+    parser.add_argument(
+        "--start", metavar="NAME",
+        help="weights to start from instead: shipped, a file of yours, or timm's as .safetensors",
+    )  # fmt: skip
     parser.add_argument("--teacher", metavar="NAME", help="weights to learn from instead")
     parser.add_argument("--steps", type=positive, metavar="N", help="optimiser steps instead")
     parser.add_argument("--clips", type=positive, metavar="N", help="clips to paint instead")
@@ -112,12 +118,12 @@ def _train(recipe: Recipe, args: argparse.Namespace) -> Network:
     from depth_snn.training.loop import Callbacks, Trainer
 
     device = choose_device(args.device)
-    named = {
-        key: load_network(find_weights(spec)) if (spec := getattr(recipe.train, key)) else None
-        for key in ("start", "teacher")
-    }
+    named = recipe.train.teacher
+    teacher = load_network(find_weights(named)) if named else None
+    start = _first_weights(recipe.train.start)
     with MetricsLog(args.log) as log:
-        trainer = Trainer(recipe, _training_frames(recipe, args), device=device, **named)
+        frames = _training_frames(recipe, args)
+        trainer = Trainer(recipe, frames, start=start, teacher=teacher, device=device)
         if trainer.transferred:
             print(trainer.transferred)
         training = Progress("steps", recipe.train.steps)
@@ -132,6 +138,17 @@ def _train(recipe: Recipe, args: argparse.Namespace) -> Network:
         model = trainer.run(Callbacks(on_step, checkpoint, SAVE_EVERY))
         training.finish()
     return model
+
+
+def _first_weights(spec: str) -> Network | dict[str, Tensor] | None:
+    """A network of this project, or whatever tensors another safetensors file holds by name."""
+    from depth_snn.models.transfer import read_tensors
+    from depth_snn.models.weights import find_weights, is_ours, load_network
+
+    if not spec:
+        return None
+    path = find_weights(spec)
+    return load_network(path) if is_ours(path) or not path.is_file() else read_tensors(path)
 
 
 def _training_frames(recipe: Recipe, args: argparse.Namespace) -> LabelledFrames:

@@ -111,6 +111,14 @@ def load_model(path: Path | str) -> DepthViTLoihi:
     return model
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file holds weights that this project wrote, of any format."""
+    try:
+        return "format_version" in facts_of(path)
+    except (SafetensorError, OSError):
+        return True  # so that it is read, and refused, as one of ours
+
+
 def facts_of(path: Path | str) -> dict[str, str]:
     """What a weights file says of itself: recipe, measured accuracy, licence."""
     with safe_open(Path(path), framework="pt") as file:

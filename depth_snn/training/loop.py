@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,11 +74,12 @@ def make_optimiser(model: Network, recipe: TrainRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.learning_rate)
 
 
-def first_weights(model: Network, start: Network) -> str:
-    """Fill a new network from another one, of either kind; returns what fitted."""
-    given = start.state_dict()
+def first_weights(model: Network, start: Network | Mapping[str, Tensor]) -> str:
+    """Fill a new network from another one, of either kind, or by name; returns what fitted."""
     if isinstance(start, DepthViT) and isinstance(model, DepthViTLoihi):
-        given = twin_to_loihi(start)
+        given: Mapping[str, Tensor] = twin_to_loihi(start)
+    else:
+        given = start if isinstance(start, Mapping) else start.state_dict()
     return load_by_name(model, given).text()
 
 
@@ -88,15 +89,21 @@ class Trainer:
     Args:
         recipe: What decides the weights.
         data: Labelled frames of the network's size.
-        start: Network to take first weights from, or None for random ones.
+        start: Network to take first weights from, or tensors by name (such as timm's), or None
+            for random ones.
         teacher: Network to learn from, or None.
         device: Where to compute.
     """
 
     def __init__(
-        self, recipe: Recipe, data: LabelledFrames, *, start: Network | None = None,
-        teacher: Network | None = None, device: torch.device | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        recipe: Recipe,
+        data: LabelledFrames,
+        *,
+        start: Network | Mapping[str, Tensor] | None = None,
+        teacher: Network | None = None,
+        device: torch.device | None = None,
+    ) -> None:
         self.recipe, self.data = recipe, data
         self.device = device or torch.device("cpu")
         self.precision = choose_precision(recipe.train.precision, self.device)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from conversion.graph_file import load_graph
 from depth_snn.models.build import Network, build_network
@@ -96,6 +97,28 @@ def test_a_student_of_the_command_line(trained: Path, tmp_path: Path) -> None:
     assert not same(load_network(out), load_network(trained))
     (events,) = log.iterdir()
     assert b"loss/teacher" in events.read_bytes()
+
+
+def test_foreign_weights_start_by_name_with_a_report(tmp_path: Path) -> None:
+    out, foreign = tmp_path / "a.safetensors", tmp_path / "timm.safetensors"
+    width, tokens = load_recipe("tiny").network.dim, load_recipe("tiny").network.tokens
+    save_file(
+        {
+            "norm.weight": torch.ones(width), "cls_token": torch.zeros(1, 1, width),
+            "position": torch.zeros(2 * tokens * 2, width), "embed.bias": torch.zeros(3),
+        },
+        foreign,
+    )  # fmt: skip
+    done = depth_snn("train", *QUICK, "--out", out, "--start", foreign)
+    assert done.code == 0, done
+    assert "1 tensors loaded" in done.out and "unused (1): cls_token" in done.out
+    assert "resized (1): position" in done.out and "misfits (1): embed.bias (3,)" in done.out
+    pickled = tmp_path / "x.safetensors"
+    pickled.write_bytes(b"\x80\x04nonsense")
+    refused(
+        depth_snn("train", *QUICK, "--out", tmp_path / "b.safetensors", "--start", pickled),
+        "not a readable weights file",
+    )
 
 
 def test_stored_weights_are_the_measured_ones(trained: Path) -> None:
