@@ -190,7 +190,7 @@ def test_sensor_bytes() -> None:
     ],
 )
 def test_bad_flow_files(tmp_path: Path, array: Any) -> None:
-    np.save(tmp_path / "a.npy", array, allow_pickle=True)  # the last must not be opened
+    np.save(tmp_path / "a.npy", array)  # the last holds objects and must not be opened
     with pytest.raises(InputError, match=r"a\.npy: "):
         read_flow_file(tmp_path / "a.npy")
     np.savez(tmp_path / "b.npz", array[:1] if array.dtype != object else np.zeros(1))
