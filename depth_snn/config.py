@@ -74,7 +74,7 @@ class NetworkConfig:
     @property
     def patch(self) -> int:
         """Token stride in pixels: each level of the stem, and the embedding, halve the picture."""
-        return 2 ** (len(self.stem) + 1)
+        return 1 << (len(self.stem) + 1)
 
     @property
     def margin(self) -> int:

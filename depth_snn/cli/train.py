@@ -113,11 +113,12 @@ def _changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
 def _train(recipe: Recipe, args: argparse.Namespace) -> Network:
     from depth_snn.cli.progress import Progress
     from depth_snn.models.weights import find_weights, load_network
-    from depth_snn.training.device import choose_device
+    from depth_snn.training.device import choose_device, keep_memory
     from depth_snn.training.log import MetricsLog
     from depth_snn.training.loop import Callbacks, Trainer
 
     device = choose_device(args.device)
+    keep_memory()
     named = recipe.train.teacher
     teacher = load_network(find_weights(named)) if named else None
     start = _first_weights(recipe.train.start)

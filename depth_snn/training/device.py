@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -45,6 +46,24 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         name = "bfloat16" if multiplies_bfloat16(device) else "float32"
     return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def keep_memory() -> bool:
+    """Ask glibc to keep freed memory instead of handing it back after every tensor.
+
+    Getting pages anew cost more than a third of a training step where it was measured. The
+    process stays at its peak size.
+
+    Returns:
+        Whether the C library took the wish.
+    """
+    top_pad, trim_threshold, mmap_max = -2, -1, -4  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    wishes = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 * 2**20))
+    return all(mallopt(name, value) == 1 for name, value in wishes)
 
 
 def casting(device: torch.device, precision: torch.dtype) -> AbstractContextManager[object]:

@@ -139,7 +139,7 @@ class Recipe:
             raise ConfigError(f"{source}: a value of the wrong type ({error})") from None
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
+def _within(name: str, value: object, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ConfigError(f"{name} {value!r} is outside {low:g}..{high:g}")
 
