@@ -35,7 +35,22 @@ def make_traffic(
             actors.append(CrossCar(cards, start + speed * steps, centre - heading * -1.5))
     actors += _strollers(rng, style, layout, poses, traffic)
     actors += _crossers(rng, style, layout, poses)
-    return actors
+    return [a for a in actors if not _in_the_way(a, poses)]
+
+
+def _in_the_way(actor: Actor, poses: tuple[Pose, ...]) -> bool:
+    """Whether the camera would drive into someone who crosses its path."""
+    if isinstance(actor, CrossCar):
+        reach, near = actor.cards.side.width_m / 2 + 0.6, 5.0
+    elif isinstance(actor, Person):
+        reach, near = 0.9, 3.0
+    else:
+        return False
+    for index, pose in enumerate(poses):
+        x, z = actor.place(index) or (1e9, 1e9)
+        if -1.0 < z - pose.z < near and abs(x - pose.x) < reach:
+            return True
+    return False
 
 
 def _model(rng: np.random.Generator, style: Style, near: bool) -> CarCards:
@@ -61,7 +76,9 @@ def _lanes(
         speed = float(rng.uniform(1.0, 4.0) if heavy else rng.uniform(4, 10))
         step = speed / FRAMES_PER_S * (-1 if oncoming else 1)
         z = float(rng.uniform(8, 30) if oncoming else rng.uniform(11, 22))
-        for order in range(int(rng.integers(1, 4) + (4 if heavy else 0))):
+        if heavy:
+            z = float(rng.uniform(8, 13))
+        for order in range(int(rng.integers(1, 4) + (6 if heavy else 0))):
             cards = _model(rng, style, order == 0)
             course = z + step * steps
             if driving and not oncoming:

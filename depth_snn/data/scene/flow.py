@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from depth_snn.data.scene.actor import Placed
 from depth_snn.data.scene.arrays import F32, Bool
-from depth_snn.data.scene.canvas import FAR_M
+from depth_snn.data.scene.canvas import FAR_M, Canvas
 from depth_snn.data.scene.frame import Pose
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A painted frame before the sensor.
+
+    Attributes:
+        canvas: The picture with label and depth.
+        flow: float32 (H, W, 2), backward flow in pixels.
+        pace: float32 (H, W), how far each pixel's point was from here along z, metres.
+        owner: int16 (H, W), which moving thing each pixel shows, 0 for what rests.
+    """
+
+    canvas: Canvas
+    flow: F32
+    pace: F32
+    owner: npt.NDArray[np.int16]
 
 
 def flow_of_depth(depth: F32, now: Pose, before: Pose) -> F32:
@@ -54,17 +74,27 @@ def write_flow(flow: F32, placed: Placed, now: Pose, before: Pose) -> None:
     np.copyto(area[..., 1], np.asarray(y, np.float32), where=patch.mask)
 
 
-def occluded(depth: F32, old: F32, flow: F32, pace: F32, now: Pose, then: Pose) -> Bool:
-    """Pixels whose point left the old picture or stood behind something there."""
+def occluded(new: Painted, old: Painted, now: Pose, then: Pose) -> Bool:
+    """Pixels whose point left the old picture or stood behind something there, bool (H, W)."""
+    depth = new.canvas.depth
     height, width = depth.shape
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)[None]
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    x = new.flow[..., 0] + np.arange(width, dtype=np.float32)[None]
+    y = new.flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
     # The nearest old pixel; -1, nearer than anything, stands for outside the picture.
     was = cv2.remap(
-        old, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(-1.0,)
+        old.canvas.depth,
+        x,
+        y,
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(-1.0,),
     )
+    whose = cv2.remap(old.owner, x, y, cv2.INTER_NEAREST)
     sky = depth >= FAR_M * 0.5
+    expected = depth + new.pace + np.float32(now.z - then.z)
     # Half a metre and 6 % leave room for steep ground and the corners of cars.
-    limit = (depth + pace + np.float32(now.z - then.z)) * np.float32(0.94) - np.float32(0.5)
-    limit[sky] = FAR_M * 0.5
-    return np.asarray((was < limit) | (was < 0.0), dtype=bool)
+    limit = expected * np.float32(0.94) - np.float32(0.5)
+    limit[sky] = expected[sky] = FAR_M * 0.5
+    # Behind the feet of a mover the ground is hardly farther: there the owner decides.
+    other = (whose > 0) & (whose != new.owner) & (was < expected)
+    return np.asarray((was < limit) | (was < 0.0) | other, dtype=bool)

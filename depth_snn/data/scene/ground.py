@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from depth_snn.data.scene.arrays import F32, U8
-from depth_snn.data.scene.canvas import Canvas
+from depth_snn.data.scene.canvas import Canvas, shaded
 from depth_snn.data.scene.frame import Pose
 from depth_snn.data.scene.layout import Layout
 from depth_snn.data.scene.pavement import HALF_M, Plan, label_map, paint_ground
@@ -64,10 +64,8 @@ class Ground:
         row = np.clip(np.floor(along), 0, self.label.shape[0] - 1).astype(np.intp)
         canvas.label[first:] = self.label[row[:, None], column]
         canvas.depth[first:] = depth[:, None]
-        clear = np.exp(-depth / np.float32(style.haze_m))[:, None, None]
-        bright = style.gain(depth)[:, None, None] * clear
-        shaded = rgb * bright + style.haze_rgb * (1 - clear)
-        rgb[...] = np.minimum(shaded, 255.0)
+        clear = np.exp(-depth / np.float32(style.haze_m))[:, None]
+        rgb[...] = shaded(rgb, style.gain(depth)[:, None] * clear, clear, style)
 
 
 def ground_depth(pose: Pose, height: int) -> F32:

@@ -8,12 +8,12 @@ import numpy as np
 
 from depth_snn.data.scene.actor import Actor, Car
 from depth_snn.data.scene.air import Air, Glow, make_air
-from depth_snn.data.scene.arrays import F32, U8, Bool
-from depth_snn.data.scene.canvas import Canvas
+from depth_snn.data.scene.arrays import U8, Bool
+from depth_snn.data.scene.canvas import VIEW_M, Canvas
 from depth_snn.data.scene.cast import make_traffic
 from depth_snn.data.scene.course import make_poses
-from depth_snn.data.scene.events import KINDS, MAKERS, Stage, clear_lane
-from depth_snn.data.scene.flow import flow_of_depth, occluded, write_flow
+from depth_snn.data.scene.events import MAKERS, Stage, clear_lane
+from depth_snn.data.scene.flow import Painted, flow_of_depth, occluded, write_flow
 from depth_snn.data.scene.frame import BurstEvent, CameraMotion, Pose, SceneFrame
 from depth_snn.data.scene.layout import Layout, make_layout
 from depth_snn.data.scene.shade import shade_ground
@@ -62,25 +62,28 @@ class Take:
         actors, events, vans, hidden = _people(rng, self.style, layout, self.poses, script, starts)
         self.events: tuple[BurstEvent, ...] = tuple(events)
         self._actors = tuple(actors)
+        self._names = {id(actor): k for k, actor in enumerate(self._actors, 1)}
         self._world: World = make_world(
             rng, self.style, layout, self.poses[0], self.size, hidden, tuple(vans)
         )
         self._air: Air = make_air(rng, self.style, self.size, script.noise, script.seed * 8 + part)
         self._rested: tuple[Pose, Canvas] | None = None
-        self._last: tuple[int, F32] | None = None
+        self._last: tuple[int, Painted] | None = None
 
     def frame(self, index: int) -> SceneFrame:
         """Draws one frame with its whole truth."""
         before = max(0, index - 1)
         now, then = self.poses[index], self.poses[before]
-        old_depth = self._depth(before)
-        canvas, flow, pace = self._paint(index, now, then)
-        self._last = (index, canvas.depth)
+        if self._last is None or self._last[0] != before:
+            self._last = (before, self._paint(before, None))
+        old = self._last[1]
+        new = self._paint(index, then if index > 0 else None)
+        self._last = (index, new)
         hidden: Bool = np.zeros(self.size, bool)
         if index > 0:
-            hidden = occluded(canvas.depth, old_depth, flow, pace, now, then)
-        rgb, label = self._develop(canvas, index)
-        return SceneFrame(index, rgb, label, flow, hidden, CameraMotion(now, then))
+            hidden = occluded(new, old, now, then)
+        rgb, label = self._develop(new.canvas, index)
+        return SceneFrame(index, rgb, label, new.flow, hidden, CameraMotion(now, then))
 
     def labelled(self, index: int) -> tuple[U8, U8]:
         """Picture and label of one frame: the same bytes as `frame(index)`, but quicker."""
@@ -98,11 +101,6 @@ class Take:
             e.kind == "flash" and e.first_frame <= index <= e.last_frame for e in self.events
         )
         return self._air.develop(canvas, pose, index, glows, flash)
-
-    def _depth(self, index: int) -> F32:
-        if self._last is not None and self._last[0] == index:
-            return self._last[1]
-        return self._still(index).depth
 
     def _still(self, index: int) -> Canvas:
         pose = self.poses[index]
@@ -123,27 +121,28 @@ class Take:
 
     def _order(self, index: int, pose: Pose) -> list[Actor]:
         placed = [(place[1], actor) for actor in self._actors if (place := actor.place(index))]
-        seen = [entry for entry in placed if -11.0 < entry[0] - pose.z < 90.0]
+        seen = [entry for entry in placed if -11.0 < entry[0] - pose.z < VIEW_M]
         return [actor for _, actor in sorted(seen, key=lambda entry: -entry[0])]
 
-    def _paint(self, index: int, now: Pose, then: Pose) -> tuple[Canvas, F32, F32]:
-        """Paints a frame; also its flow, and how far each pixel's point moved along z."""
+    def _paint(self, index: int, then: Pose | None) -> Painted:
+        """Paints a frame with who owns each pixel; its flow too, unless `then` is None."""
+        now = self.poses[index]
         canvas, actors = self._prepared(index, now)
-        pace = np.zeros(self.size, np.float32)
-        if now == then:
-            flow = np.zeros((*self.size, 2), np.float32)
-        else:
+        owner, pace = np.zeros(self.size, np.int16), np.zeros(self.size, np.float32)
+        flow = np.zeros((*self.size, 2), np.float32)
+        if then is not None and now != then:
             flow = flow_of_depth(canvas.depth, now, then)
         for actor in actors:
+            name = self._names[id(actor)]
             for placed in actor.draw(canvas, index, now, self.style):
-                if index == 0:
-                    continue
-                write_flow(flow, placed, now, then)
                 patch = placed.patch
                 height, width = patch.mask.shape
-                area = pace[patch.y0 : patch.y0 + height, patch.x0 : patch.x0 + width]
-                area[patch.mask] = placed.moved[2]
-        return canvas, flow, pace
+                area = (slice(patch.y0, patch.y0 + height), slice(patch.x0, patch.x0 + width))
+                owner[area][patch.mask] = name
+                if then is not None:
+                    write_flow(flow, placed, now, then)
+                    pace[area][patch.mask] = placed.moved[2]
+        return Painted(canvas, flow, pace, owner)
 
 
 def _event_frames(rng: np.random.Generator, frames: int) -> tuple[int, ...]:
@@ -180,6 +179,3 @@ def _people(
         z = poses[first].z
         hidden = (min(hidden[0], z - 2.0), max(hidden[1], z + 20.0))
     return actors + own, events, vans, hidden
-
-
-__all__ = ["KINDS", "Script", "Take"]

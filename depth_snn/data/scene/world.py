@@ -10,7 +10,7 @@ import numpy as np
 from depth_snn.data.scene.actor import Car
 from depth_snn.data.scene.air import Glow
 from depth_snn.data.scene.arrays import U8
-from depth_snn.data.scene.canvas import Canvas, draw_card, draw_wall
+from depth_snn.data.scene.canvas import VIEW_M, Canvas, draw_card, draw_wall
 from depth_snn.data.scene.car import make_car
 from depth_snn.data.scene.card import Card
 from depth_snn.data.scene.facade import make_facade
@@ -22,25 +22,33 @@ from depth_snn.data.scene.shade import Caster, Pool, shade_ground
 from depth_snn.data.scene.sky import make_backdrop, shifted
 from depth_snn.data.scene.style import Style
 
-VIEW_M = 80.0
-"""Resting things farther than this are not drawn."""
 _HOUSE_KINDS = 7
 
 
 @dataclass(frozen=True)
 class House:
-    """A facade along the street and the gable that faces the camera."""
+    """A facade along the street and the gable that faces the camera.
+
+    Attributes:
+        facade: The wall along the street.
+        gable: The wall across it.
+        x_m: Plane of the facade.
+        z_m: Near end.
+        open: Whether the next house on the near side leaves the gable in sight.
+    """
 
     facade: Card
     gable: Card
     x_m: float
     z_m: float
+    open: bool
 
     def draw(self, canvas: Canvas, pose: Pose, style: Style) -> None:
         """Paints gable, then facade."""
         side = 1.0 if self.x_m > 0 else -1.0
         middle = self.x_m + side * self.gable.width_m / 2
-        draw_card(canvas, self.gable, pose, style, middle, 0.0, self.z_m)
+        if self.open:
+            draw_card(canvas, self.gable, pose, style, middle, 0.0, self.z_m)
         bright = style.sides[1 if side > 0 else 0]
         draw_wall(canvas, self.facade, pose, style, self.x_m, self.z_m, bright)
 
@@ -178,7 +186,13 @@ def _houses(
             if z < centre + reach and z + length > centre - reach:
                 z = centre + reach
         back = side * (layout.wall_m + (14.0 if green else 0.0))
-        out.append(House(facade, gable, back, z))
+        last = out[-1] if out else None
+        covered = (
+            last is not None
+            and last.z_m + last.facade.width_m > z - 0.3
+            and last.facade.height_m >= facade.height_m
+        )
+        out.append(House(facade, gable, back, z, not covered))
         z += length + (float(rng.uniform(3, 8)) if rng.uniform() < loose else 0.0)
     return out
 
