@@ -56,6 +56,7 @@ CORE = (
     Package("safetensors", "safetensors", "weights"),
     Package("opencv-python-headless", "cv2", "motion and images"),
     Package("av", "av", "video files"),
+    Package("pillow", "PIL", "labelled data sets"),
     Package("numba", "numba", "the fast simulator"),
     Package("matplotlib", "matplotlib", "pictures"),
     Package("jinja2", "jinja2", "reports"),

@@ -24,7 +24,7 @@ def take(level_map: Tensor, positions: Tensor, rows: Tensor) -> Tensor:
     """Features of some tokens' positions.
 
     Args:
-        level_map: One level (h·w, C).
+        level_map: One level (1, C, h, w), channels last in memory.
         positions: Of every token (N, P).
         rows: Numbers of the tokens (n,).
 
@@ -32,7 +32,8 @@ def take(level_map: Tensor, positions: Tensor, rows: Tensor) -> Tensor:
         (n, P, C).
     """
     wanted = positions.index_select(0, rows)
-    return level_map.index_select(0, wanted.view(-1)).view(*wanted.shape, -1)
+    flat = level_map.permute(0, 2, 3, 1).flatten(0, 2)
+    return flat.index_select(0, wanted.view(-1)).view(*wanted.shape, -1)
 
 
 def _numbered(config: NetworkConfig, level: int) -> Tensor:

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_snn.config import NetworkConfig
-from depth_snn.models.stem import INPUT_OFFSET, INPUT_SCALE, STRIDE
+from depth_snn.models.stem import INPUT_OFFSET, INPUT_SCALE
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.gather import cell_positions, patch_positions, take
-from depth_snn.pruning.ready import ReadyBlock, ReadyNorm
+from depth_snn.pruning.ready import ReadyBlock, ReadyLevel, ReadyNorm
 
 Mask = npt.NDArray[np.bool_]
 
@@ -70,11 +70,7 @@ class PrunedStream:
     def __init__(self, model: DepthViTLoihi, *, scored: bool = True) -> None:
         self.model, self.config, self.scored = model, model.config, scored
         levels = range(len(model.config.stem))
-        # Folded norms and channels-last memory: a quarter of the time of the layers one by one.
-        self.stem = [
-            (weight.contiguous(memory_format=torch.channels_last), bias)
-            for weight, bias in map(model.stem.folded, levels)
-        ]
+        self.stem = [ReadyLevel(model.stem, level) for level in levels]
         self.patches = patch_positions(self.config)
         self.cells = [cell_positions(self.config, level + 1) for level in levels]
         self.embed = model.embed.weight.permute(0, 2, 3, 1).flatten(1).contiguous()
@@ -111,19 +107,24 @@ class PrunedStream:
         return state.logits
 
     def _levels(self, rgb: npt.NDArray[np.uint8], state: StreamState) -> list[Tensor]:
-        """The stem's features of the whole picture, one (h·w, C) per level, finest first."""
+        """The stem's features of the whole picture, one (1, C, h, w) per level, finest first."""
         margin, levels = self.config.margin, []
         inner = state.picture[..., margin:-margin, margin:-margin]
         inner.copy_(torch.from_numpy(rgb).permute(2, 0, 1)).sub_(INPUT_OFFSET).div_(INPUT_SCALE)
         x = state.picture
-        for weight, bias in self.stem:
-            x = functional.relu_(functional.conv2d(x, weight, bias, STRIDE))
-            levels.append(x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]))
+        for level in self.stem:
+            x = level(x)
+            levels.append(x)
         return levels
 
     def _embed(self, coarse: Tensor, rows: Tensor, state: StreamState) -> None:
-        seen = take(coarse, self.patches, rows).flatten(1)
-        x = functional.linear(seen, self.embed, self.model.embed.bias)
+        if (
+            rows.numel() == self.config.tokens
+        ):  # as the dense network does, so that both round alike
+            x = self.model.embed(coarse).flatten(2).transpose(1, 2)[0]
+        else:
+            seen = take(coarse, self.patches, rows).flatten(1)
+            x = functional.linear(seen, self.embed, self.model.embed.bias)
         self._keep(0, rows, x + self.model.position.index_select(0, rows), state)
 
     def _block(self, layer: int, block: ReadyBlock, rows: Tensor, state: StreamState) -> None:

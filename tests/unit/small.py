@@ -68,9 +68,11 @@ def settled_network(config: NetworkConfig = TINY, seed: int = 0) -> DepthViTLoih
     """An untrained network whose norms know the frames of a scene; shared like the shipped ones."""
     torch.manual_seed(seed)
     model = DepthViTLoihi(config).train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = None  # the mean of all that is seen, however little
     with torch.no_grad():
-        for _ in range(20):
-            model(pictures(*scene_frames(config, 8)))
+        model(pictures(*scene_frames(config, 4)))
     return model.eval()
 
 

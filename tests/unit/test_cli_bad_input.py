@@ -156,10 +156,12 @@ def test_convert_eval_and_train_refuse(tmp_path: Path) -> None:
     refused(depth_snn("eval", *TINY, "--scenes", "street,nonsense"), "scene:nonsense")
     refused(depth_snn("eval", *TINY, "--scenes", ","), "names no scene")
     weights = tmp_path / "x.safetensors"
-    refused(depth_snn("train", "--out", tmp_path / "x.bin"), "x.bin", ".safetensors")
-    refused(depth_snn("train", "--out", weights / "y.safetensors", "--steps", "0"), "--steps")
-    refused(depth_snn("train", "--network", "large", "--out", weights), "large")
-    refused(depth_snn("train", "--out", weights, "--seed", "-1"), "--seed")
+    refused(depth_snn("train", "tiny", "--out", tmp_path / "x.bin"), "x.bin", ".safetensors")
+    out = weights / "y.safetensors"
+    refused(depth_snn("train", "tiny", "--out", out, "--steps", "0"), "--steps")
+    refused(depth_snn("train", "large", "--out", weights), "large")
+    refused(depth_snn("train", "tiny", "--out", weights, "--seed", "-1"), "--seed")
+    refused(depth_snn("train", "--out", weights), "needs a recipe")
     weights.mkdir()
-    refused(depth_snn("train", "--out", weights), "is a folder")
+    refused(depth_snn("train", "tiny", "--out", weights), "is a folder")
     assert contents(tmp_path) == ["x.safetensors"]

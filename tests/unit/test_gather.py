@@ -34,11 +34,10 @@ def test_where_a_tokens_positions_lie(config: NetworkConfig) -> None:
 @pytest.mark.parametrize("config", [UNEVEN, DEEP], ids=lambda c: c.name)
 def test_taking_rows_is_sorting_the_map_and_choosing(config: NetworkConfig) -> None:
     levels = Stem(config).eval()(pictures(*noise(config, 1)))
-    flat = [level[0].flatten(1).T.contiguous() for level in levels]
     rows = torch.tensor([1, 4, 5])
     for index, level in enumerate(levels):
         wanted = token_cells(level, index + 1, config)[0, rows]
-        assert torch.equal(take(flat[index], cell_positions(config, index + 1), rows), wanted)
-    seen = take(flat[-1], patch_positions(config), rows)
+        assert torch.equal(take(level, cell_positions(config, index + 1), rows), wanted)
+    seen = take(levels[-1], patch_positions(config), rows)
     channels_first = seen.transpose(1, 2).flatten(1)
     assert torch.equal(channels_first, token_patches(levels[-1], config)[0, rows])
