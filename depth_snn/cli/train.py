@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,9 +79,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, option) is not None:
             check_folder_target(f"--{option}", getattr(args, option))
     recipe = _changed(load_recipe(args.recipe), args)
-    start = time.monotonic()
-    model = _train(recipe, args)
-    minutes = (time.monotonic() - start) / 60
+    model, minutes = _train(recipe, args)
     _save(model, recipe, args, minutes)
     return ExitCode.OK
 
@@ -110,7 +107,7 @@ def _changed(recipe: Recipe, args: argparse.Namespace) -> Recipe:
     return Recipe.from_dict(plain, str(args.recipe))
 
 
-def _train(recipe: Recipe, args: argparse.Namespace) -> Network:
+def _train(recipe: Recipe, args: argparse.Namespace) -> tuple[Network, float]:
     from depth_snn.cli.progress import Progress
     from depth_snn.models.weights import find_weights, load_network
     from depth_snn.training.device import choose_device, keep_memory
@@ -138,7 +135,7 @@ def _train(recipe: Recipe, args: argparse.Namespace) -> Network:
         checkpoint = args.out.with_name(args.out.name + ".checkpoint")
         model = trainer.run(Callbacks(on_step, checkpoint, SAVE_EVERY))
         training.finish()
-    return model
+    return model, trainer.minutes
 
 
 def _first_weights(spec: str) -> Network | dict[str, Tensor] | None:

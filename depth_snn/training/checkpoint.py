@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,8 +17,16 @@ from depth_snn.models.build import Network
 from depth_snn.training.recipe import Recipe
 
 
+@dataclass(frozen=True)
+class Done:
+    """How far a training is: optimiser steps, and minutes spent over all its runs."""
+
+    step: int = 0
+    minutes: float = 0.0
+
+
 def save_checkpoint(
-    model: Network, optimiser: torch.optim.Optimizer, recipe: Recipe, step: int, path: Path
+    model: Network, optimiser: torch.optim.Optimizer, recipe: Recipe, done: Done, path: Path
 ) -> None:
     """Write model and optimiser, replaced whole."""
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
@@ -25,7 +34,10 @@ def save_checkpoint(
         tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v).cpu() for k, v in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    header = {"step": str(step), "recipe": json.dumps(recipe.to_dict())}
+    header = {
+        "step": str(done.step), "minutes": repr(done.minutes),
+        "recipe": json.dumps(recipe.to_dict()),
+    }  # fmt: skip
     try:
         save_file(tensors, temporary, metadata=header)
         os.replace(temporary, path)
@@ -35,8 +47,8 @@ def save_checkpoint(
 
 def load_checkpoint(
     model: Network, optimiser: torch.optim.Optimizer, recipe: Recipe, path: Path
-) -> int:
-    """Fill model and optimiser; returns the number of steps already done.
+) -> Done:
+    """Fill model and optimiser; returns what is already done.
 
     Raises:
         InputError: if the checkpoint is damaged or belongs to another recipe.
@@ -50,7 +62,7 @@ def load_checkpoint(
                     f"{path}: checkpoint of another recipe; give another --out or remove it"
                 )
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-            step = int(header["step"])
+            done = Done(int(header["step"]), float(header["minutes"]))
         model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -63,4 +75,4 @@ def load_checkpoint(
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable checkpoint ({first})") from None
-    return step
+    return done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from depth_snn.models.transfer import load_by_name, twin_to_loihi
 from depth_snn.models.vit import DepthViT
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.training.augment import class_weights, draw_batch
-from depth_snn.training.checkpoint import load_checkpoint, save_checkpoint
+from depth_snn.training.checkpoint import Done, load_checkpoint, save_checkpoint
 from depth_snn.training.dataset import LabelledFrames
 from depth_snn.training.device import casting, choose_precision
 from depth_snn.training.evaluate import class_scores
@@ -84,7 +85,7 @@ def first_weights(model: Network, start: Network | Mapping[str, Tensor]) -> str:
 
 
 class Trainer:
-    """One training run.
+    """One training run; ``minutes`` is what its steps took, over all resumed runs.
 
     Args:
         recipe: What decides the weights.
@@ -105,6 +106,7 @@ class Trainer:
         device: torch.device | None = None,
     ) -> None:
         self.recipe, self.data = recipe, data
+        self.minutes = 0.0
         self.device = device or torch.device("cpu")
         self.precision = choose_precision(recipe.train.precision, self.device)
         torch.manual_seed(recipe.train.seed)
@@ -128,15 +130,17 @@ class Trainer:
             The network in evaluation mode, on the CPU.
         """
         calls = calls or Callbacks()
-        first = 0
+        before, start = Done(), time.monotonic()
         if calls.checkpoint and calls.checkpoint.is_file():
-            first = load_checkpoint(self.model, self.optimiser, self.recipe, calls.checkpoint)
-        for step in range(first, self.recipe.train.steps):
+            before = load_checkpoint(self.model, self.optimiser, self.recipe, calls.checkpoint)
+        for step in range(before.step, self.recipe.train.steps):
             losses = self._step(step)
             if calls.on_step:
                 calls.on_step(step + 1, {k: float(v.detach()) for k, v in losses.items()})
+            self.minutes = before.minutes + (time.monotonic() - start) / 60
             if calls.checkpoint and (step + 1) % calls.save_every == 0:
-                save_checkpoint(self.model, self.optimiser, self.recipe, step + 1, calls.checkpoint)
+                done = Done(step + 1, self.minutes)
+                save_checkpoint(self.model, self.optimiser, self.recipe, done, calls.checkpoint)
         return self.model.eval().to("cpu")
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from depth_snn.config import NetworkConfig
 from depth_snn.data.metrics import miou
@@ -66,6 +67,8 @@ def test_resumed_training_is_the_uninterrupted_one(data: LabelledFrames, tmp_pat
     resumed = train(data, Callbacks(lambda step, losses: steps.append(step), path, 5))
     assert steps == list(range(11, 21))
     assert same(whole, resumed) and not resumed.training
+    with safe_open(path, framework="np") as file:
+        assert float(file.metadata()["minutes"]) > 0
     # A finished checkpoint is not trained further.
     assert same(train(data, Callbacks(checkpoint=path)), whole)
 
