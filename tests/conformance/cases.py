@@ -195,9 +195,7 @@ CASES: dict[str, Callable[[int], Case]] = {
     "cells, one group, threshold 4": lambda seed: cells_case(seed, repeat=1, threshold=4, spare=0),
     "cells, groups across positions": lambda seed: cells_case(seed, places=4, repeat=2),
     "picture": picture_case,
-    "picture, three levels": lambda seed: picture_case(
-        seed, stem=(2, 3, 3), grid=(2, 2), frames=3, threshold=2
-    ),
+    "picture, three levels": lambda seed: picture_case(seed, stem=(2, 3, 3), frames=5, threshold=2),
     "two blocks, threshold 4": lambda seed: block_case(seed, layers=2, threshold=4, frames=4),
 }
 """Every case by name; each value builds it from a seed."""

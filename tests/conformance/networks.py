@@ -100,9 +100,12 @@ def encoder(
 
 def block_nodes(
     rng: np.random.Generator, index: int, source: str, tokens: int, heads: int, head_dim: int,
-    hidden: int, threshold: int,
+    hidden: int, threshold: int, answer_shift: int = 7,
 ) -> tuple[list[Node], list[str]]:  # fmt: skip
-    """One encoder block named ``block<index>`` that reads the encoder ``source``."""
+    """One encoder block named ``block<index>`` that reads the encoder ``source``.
+
+    The attention of few tokens answers little, and speaks only with a smaller ``answer_shift``.
+    """
     d, b = heads * head_dim, f"block{index}"
     fit = 6
 
@@ -122,7 +125,8 @@ def block_nodes(
         *(sums(p, d, -127 if p == "v" else 0) for p in "qkv"),
         LinearAttention(name=f"{b}.attention", tokens=tokens, heads=heads, head_dim=head_dim,
                         stage=index, state_shift=7, state_max=255),
-        Delta(name=f"{b}.y", tokens=tokens, channels=d, stage=index, shift=7, lo=-127, hi=127,
+        Delta(name=f"{b}.y", tokens=tokens, channels=d, stage=index, shift=answer_shift,
+              lo=-127, hi=127,
               bias=np.zeros(d, np.int64), threshold=threshold),
         dense("proj", d, d), Skip(name=f"{b}.skip1", tokens=tokens, channels=d, exponent=fit),
         sums("mid", d, -127), dense("fc1", hidden, d), sums("h", hidden, 0),

@@ -207,7 +207,9 @@ def picture_case(
     links += [*paths, f"stem{len(stem)} -> embed.syn", "embed.syn -> embed"]
     source = "embed"
     for index in range(1, stages):
-        more, new = block_nodes(rng, index, source, tokens, heads, head_dim, hidden, threshold)
+        more, new = block_nodes(
+            rng, index, source, tokens, heads, head_dim, hidden, threshold, answer_shift=4
+        )
         nodes, links, source = nodes + more, links + new, f"block{index}.out"
     more, new = decoder_nodes(rng, grid, convs, (d, decoder, classes), layers, source, threshold)
     nodes, links = nodes + more, links + new

@@ -127,7 +127,10 @@ def test_open_graph_is_a_dense_integer_network(which: str) -> None:
 
 @pytest.mark.parametrize("which", KINDS)
 def test_every_encoder_is_close_to_its_float(which: str) -> None:
-    """So a wrong scale or unit is found where it is made, not only at the logits."""
+    """So a wrong scale or unit is found where it is made, not only at the logits.
+
+    Units are wrong by a factor of two or more, and rounding costs some percent at most.
+    """
     graph, pixels = converted(which), pixels_of(which, 1)[0]
     floats = evaluate_float(fold_norms(build_float_graph(network_of(which))), pixels)
     integers, scales = dense_integers(graph, pixels), graph.meta["scales"]
@@ -135,7 +138,7 @@ def test_every_encoder_is_close_to_its_float(which: str) -> None:
     for node in graph.nodes:
         if isinstance(node, Delta | Output):
             error = integers[node.name] * scales[node.name] - floats[node.name]
-            assert np.abs(error).mean() <= 0.04 * np.abs(floats[node.name]).mean(), node.name
+            assert np.abs(error).mean() <= 0.15 * np.abs(floats[node.name]).mean(), node.name
 
 
 def test_the_stem_has_no_gates_and_all_else_has() -> None:
