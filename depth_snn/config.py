@@ -13,7 +13,6 @@ import numpy.typing as npt
 from depth_snn.errors import ConfigError
 from depth_snn.toml_io import load_toml
 
-
 KINDS = ("loihi", "vit")
 """Kinds of network: what converts to Loihi arithmetic, and its float twin."""
 
