@@ -20,6 +20,7 @@ VIEW_M = 80.0
 """Nothing farther than this is drawn."""
 _FADE_M = 18.0  # over this stretch before it things fade in, so that nothing appears at once
 _THIN_PX = 1.2  # walls seen as narrow as this are left out
+_NARROW_PX = 14  # walls no wider than this have one haze
 _SMALL = 1 / 32  # cards less tall than this share of the picture are left out
 FAR_M = 1.0e5
 """Depth given to the sky."""
@@ -61,15 +62,24 @@ class Patch:
         x0: Left column of the region.
         y0: Upper row of the region.
         mask: bool (h, w), pixels of the region that the card now owns.
-        depth: float32, broadcastable to the region, metres.
-        warp: float32 (2, 3), maps region pixels to card pixels (upright cards only).
+        depth: Metres; one number, or one for each column, float32 (1, w).
+        warp: float32 (2, 3), maps region pixels to pixels of the card as it was fitted (upright
+            cards only).
+        shrunk: How many pixels of the full card, across and down, make one of the fitted one.
     """
 
     x0: int
     y0: int
     mask: Bool
-    depth: F32
+    depth: F32 | float
     warp: F32 | None
+    shrunk: tuple[float, float]
+
+    def full_warp(self) -> F32 | None:
+        """Maps region pixels to pixels of the full card."""
+        if self.warp is None:
+            return None
+        return self.warp * np.array([[self.shrunk[0]], [self.shrunk[1]]], np.float32)
 
 
 def draw_card(
@@ -113,13 +123,9 @@ def draw_card(
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     sprite = cv2.warpAffine(source, warp, (x1 - x0, y1 - y0), flags=flags)
-    distance = np.full((1, 1), depth, np.float32)
-    mask = _lay_card(canvas, (x0, y0), np.asarray(sprite, np.uint8), depth, card, style)
-    full = warp * np.array(
-        [[card.pixels.shape[1] / source.shape[1]], [card.pixels.shape[0] / source.shape[0]]],
-        dtype=np.float32,
-    )
-    return Patch(x0, y0, mask, distance, full)
+    mask = _lay(canvas, (x0, y0), np.asarray(sprite, np.uint8), depth, card, style)
+    shrunk = (card.pixels.shape[1] / source.shape[1], card.pixels.shape[0] / source.shape[0])
+    return Patch(x0, y0, mask, depth, warp, shrunk)
 
 
 def draw_wall(
@@ -167,19 +173,25 @@ def draw_wall(
         2.0 * abs(u_near - u_far),
         pose.focal * card.height_m / nearest,
     )
-    start = (near + pose.z - z_m) / card.width_m * source.shape[1]
-    end, tall = float(source.shape[1]), float(source.shape[0])
-    texture = np.array([[start, 0], [end, 0], [end, tall], [start, tall]], np.float32) - 0.5
-    corner = np.array([[x0 + 0.5, y0 + 0.5]], np.float32)
-    screen = np.array([[u_near, v_near], [u_far, v_far], [u_far, w_far], [u_near, w_near]])
-    matrix = cv2.getPerspectiveTransform((screen - corner).astype(np.float32), texture)
+    # Column u sees depth focal · aside / (u - cx); that makes the map a homography.
+    along = source.shape[1] / card.width_m
+    up = source.shape[0] / card.height_m
+    u0, v0 = x0 + 0.5 - pose.cx, y0 + 0.5 - pose.cy
+    gone, above = (z_m - pose.z) * along + 0.5, (card.height_m - pose.y) * up - 0.5
+    matrix = np.array(
+        [
+            [-gone, 0.0, pose.focal * aside * along - gone * u0],
+            [above, aside * up, above * u0 + aside * up * v0],
+            [1.0, 0.0, u0],
+        ]
+    )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     sprite = cv2.warpPerspective(source, matrix, (x1 - x0, y1 - y0), flags=flags)
     columns = np.arange(x0, x1, dtype=np.float32)[None] + 0.5 - pose.cx
     ray = columns / (pose.focal * aside)
     distance = np.clip(1.0 / np.maximum(ray, 1e-6), near, far).astype(np.float32)
-    mask = _lay_wall(canvas, (x0, y0), np.asarray(sprite, np.uint8), distance, card, style, bright)
-    return Patch(x0, y0, mask, distance, None)
+    mask = _lay(canvas, (x0, y0), np.asarray(sprite, np.uint8), distance, card, style, bright)
+    return Patch(x0, y0, mask, distance, None, (1.0, 1.0))
 
 
 def _clip(
@@ -193,69 +205,60 @@ def _clip(
     return x0, y0, x1, y1
 
 
-def _lay_card(
-    canvas: Canvas, at: tuple[int, int], sprite: U8, depth: float, card: Card, style: Style
+def _lay(
+    canvas: Canvas,
+    at: tuple[int, int],
+    sprite: U8,
+    depth: F32 | float,
+    card: Card,
+    style: Style,
+    light: float = 1.0,
 ) -> Bool:
-    """Lays a premultiplied sprite over the canvas where it is nearer; returns its pixels."""
+    """Lays a premultiplied sprite over the canvas where it is nearer.
+
+    Args:
+        canvas: Painted in place.
+        at: Left column and upper row.
+        sprite: uint8 (h, w, 4).
+        depth: Metres; one number, or one for each column, float32 (1, w).
+        card: Where the sprite comes from.
+        style: Light and haze.
+        light: Factor on the colours.
+
+    Returns:
+        bool (h, w), the pixels it owns now.
+    """
     height, width = sprite.shape[:2]
     area = (slice(at[1], at[1] + height), slice(at[0], at[0] + width))
     behind = canvas.depth[area]
-    nearer = behind > depth
+    nearer: Bool = behind > depth
     if not nearer.all():
         if not nearer.any():
             return nearer
         sprite = sprite * nearer[..., None]
-    if depth > VIEW_M - _FADE_M:
-        sprite = cv2.convertScaleAbs(sprite, alpha=max(0.0, (VIEW_M - depth) / _FADE_M))
-    colour = cv2.transform(sprite, style.matrix(depth))
+    farthest = depth if isinstance(depth, float) else float(max(depth[0, 0], depth[0, -1]))
+    if farthest > VIEW_M - _FADE_M:
+        share = np.clip((np.float32(VIEW_M) - np.atleast_2d(depth)) / _FADE_M, 0, 1)[..., None]
+        sprite = np.asarray(sprite * share, np.uint8)
     alpha = cv2.extractChannel(sprite, 3)
     free = cv2.bitwise_not(alpha)
+    if isinstance(depth, float) or width <= _NARROW_PX:
+        middle = depth if isinstance(depth, float) else float(depth[0, width // 2])
+        colour = cv2.transform(sprite, style.matrix(middle, light))
+    else:
+        clear = np.exp(-depth[0] / np.float32(style.haze_m))
+        opaque = cv2.cvtColor(sprite, cv2.COLOR_BGRA2BGR)
+        colour = shaded(opaque, style.gain(depth[0]) * clear * light, clear, style, alpha)
     rgb = canvas.rgb[area]
     shown = cv2.multiply(rgb, cv2.merge([free, free, free]), scale=1.0 / 255.0)
     cv2.add(shown, colour, dst=rgb)
     mask: Bool = alpha > 127
-    canvas.label[area][mask] = card.label
-    behind[mask] = depth
+    np.copyto(canvas.label[area], np.uint8(card.label), where=mask)
+    np.copyto(behind, np.float32(depth), where=mask)
     return mask
 
 
-def _lay_wall(
-    canvas: Canvas,
-    at: tuple[int, int],
-    sprite: U8,
-    depth: F32,
-    card: Card,
-    style: Style,
-    light: float,
-) -> Bool:
-    """As `_lay_card` for a sprite whose columns differ in depth, float32 (1, w)."""
-    height, width = sprite.shape[:2]
-    area = (slice(at[1], at[1] + height), slice(at[0], at[0] + width))
-    behind = canvas.depth[area]
-    nearer = depth < behind
-    if not nearer.any():
-        return np.asarray(nearer, dtype=bool)
-    if not nearer.all():
-        sprite = sprite * nearer[..., None]
-    if float(depth.max()) > VIEW_M - _FADE_M:
-        share = np.clip((VIEW_M - depth) / _FADE_M, 0, 1)[..., None]
-        sprite = (sprite * share).astype(np.uint8)
-    alpha = cv2.extractChannel(sprite, 3)
-    mask: Bool = alpha > 127
-    clear = np.exp(-depth[0] / np.float32(style.haze_m))
-    colour = shaded(
-        cv2.cvtColor(sprite, cv2.COLOR_BGRA2BGR), style.gain(depth[0]) * clear * light, clear, style
-    )
-    rgb = canvas.rgb[area]
-    free = cv2.bitwise_not(alpha)
-    shown = cv2.multiply(rgb, cv2.merge([free, free, free]), scale=1.0 / 255.0)
-    cv2.add(shown, cv2.bitwise_and(colour, colour, mask=alpha), dst=rgb)
-    canvas.label[area][mask] = card.label
-    np.copyto(behind, depth, where=mask)
-    return mask
-
-
-def shaded(rgb: U8, bright: F32, clear: F32, style: Style) -> U8:
+def shaded(rgb: U8, bright: F32, clear: F32, style: Style, cover: U8 | None = None) -> U8:
     """Applies light and haze that change along one axis of a picture.
 
     Args:
@@ -263,6 +266,7 @@ def shaded(rgb: U8, bright: F32, clear: F32, style: Style) -> U8:
         bright: Factor on the colours, float32 (w,) by column or (h, 1) by row.
         clear: Share of a thing's own colour that haze leaves, of the same shape.
         style: The haze.
+        cover: uint8 (h, w), alpha of a premultiplied picture; opaque where None.
 
     Returns:
         uint8 (h, w, 3).
@@ -273,5 +277,7 @@ def shaded(rgb: U8, bright: F32, clear: F32, style: Style) -> U8:
     haze = ((1 - clear)[..., None] * style.haze_rgb + np.float32(0.5)).astype(np.uint8)
     factors = np.ascontiguousarray(np.broadcast_to(factor, (height, width, 3)))
     hazes = np.ascontiguousarray(np.broadcast_to(haze, (height, width, 3)))
+    if cover is not None:
+        hazes = cv2.multiply(hazes, cv2.merge([cover, cover, cover]), scale=1.0 / 255.0)
     lit = cv2.multiply(rgb, factors, scale=0.01)
     return np.asarray(cv2.add(lit, hazes), np.uint8)

@@ -72,6 +72,8 @@ def check_target(folder: Path) -> None:
     Raises:
         InputError: It does.
     """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give the name of a folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FACTS).is_file():
         raise InputError(f"{folder}: holds other files; give a new folder or an earlier export")
 

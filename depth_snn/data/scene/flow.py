@@ -54,11 +54,12 @@ def write_flow(flow: F32, placed: Placed, now: Pose, before: Pose) -> None:
     v = (np.arange(patch.y0, patch.y0 + height, dtype=np.float32) + 0.5)[:, None]
     dx: F32 | float = placed.moved[0] + now.x - before.x
     dy: F32 | float = placed.moved[1] + now.y - before.y
-    if placed.local is not None and patch.warp is not None:
+    warp = patch.full_warp()
+    if placed.local is not None and warp is not None:
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
         local = cv2.warpAffine(
             placed.local(),
-            patch.warp,
+            warp,
             (width, height),
             flags=flags,
             borderMode=cv2.BORDER_REPLICATE,

@@ -60,9 +60,15 @@ class Ground:
                 dst=rgb[span],
                 borderMode=cv2.BORDER_REPLICATE,
             )
-        column = np.clip(np.floor(map_x + 0.5), 0, self.label.shape[1] - 1).astype(np.intp)
-        row = np.clip(np.floor(along), 0, self.label.shape[0] - 1).astype(np.intp)
-        canvas.label[first:] = self.label[row[:, None], column]
+        map_y = np.repeat(np.asarray(along - 0.5, np.float32)[:, None], width, axis=1)
+        cv2.remap(
+            self.label,
+            map_x,
+            map_y,
+            cv2.INTER_NEAREST,
+            dst=canvas.label[first:],
+            borderMode=cv2.BORDER_REPLICATE,
+        )
         canvas.depth[first:] = depth[:, None]
         clear = np.exp(-depth / np.float32(style.haze_m))[:, None]
         rgb[...] = shaded(rgb, style.gain(depth)[:, None] * clear, clear, style)

@@ -138,10 +138,10 @@ class Style:
             return np.ones_like(depth)
         return np.asarray(1.0 + 1.5 * np.exp(-depth / np.float32(14.0)), dtype=np.float32)
 
-    def matrix(self, depth_m: float) -> F32:
+    def matrix(self, depth_m: float, light: float = 1.0) -> F32:
         """Light and haze at a depth as one matrix on premultiplied RGBA, float32 (3, 4)."""
         clear = math.exp(-depth_m / self.haze_m)
-        k = clear * (1.0 + 1.5 * math.exp(-depth_m / 14.0) if self.headlights else 1.0)
+        k = light * clear * (1.0 + 1.5 * math.exp(-depth_m / 14.0) if self.headlights else 1.0)
         red, green, blue = (c * (1.0 - clear) / 255.0 for c in self.haze)
         return np.array(
             [[k, 0.0, 0.0, red], [0.0, k, 0.0, green], [0.0, 0.0, k, blue]], dtype=np.float32

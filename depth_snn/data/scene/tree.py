@@ -98,15 +98,17 @@ def _crown(rng: np.random.Generator, crown: F32, wood: F32, kind: str) -> None:
 
 
 def _blobs(
-    rng: np.random.Generator, crown: F32, middle: float, reach: float, count: int = 26
+    rng: np.random.Generator, crown: F32, middle: float, reach: float, count: int = 30
 ) -> None:
     h, w = crown.shape
-    small = float(rng.uniform(0.07, 0.11))
+    small = float(rng.uniform(0.08, 0.12))
     for _ in range(count):
         angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1))
         cx = int(w * (0.5 + 0.35 * radius * np.cos(angle)))
         cy = int(h * (middle + reach * radius * np.sin(angle)))
-        cv2.circle(crown, (cx, cy), max(2, int(w * rng.uniform(small, small + 0.07))), 1.0, -1)
+        # Narrow crowns need blobs in proportion to their height, or they fall apart.
+        size = max(w, 0.6 * h) * float(rng.uniform(small, small + 0.07))
+        cv2.circle(crown, (cx, cy), max(2, int(size)), 1.0, -1)
 
 
 def _branch(
