@@ -18,6 +18,8 @@ from depth_snn.models.weights import load_network
 Image = npt.NDArray[np.uint8]
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = sorted((ROOT / "depth_snn" / "weights").glob("*.safetensors"))
+CONVERTING = [path for path in WEIGHTS if not path.stem.endswith("_vit")]
+"""Weights of the kind that is pruned and converted; the others are float twins."""
 TINY = NetworkConfig(
     name="tiny", height=32, width=64, stem=(4, 8), dim=16, heads=(2, 2), head_dim=8, mlp=32,
     decoder=8,

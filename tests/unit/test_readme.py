@@ -63,8 +63,9 @@ def check_depth_snn(words: list[str], capsys: pytest.CaptureFixture[str]) -> Non
     source, network = getattr(args, "input", ""), getattr(args, "network", "tiny")
     if source.startswith("scene:"):
         assert source.removeprefix("scene:") in SCENES, source
-    if not network.endswith(".safetensors"):
-        assert (ROOT / "depth_snn" / "weights" / f"{network}.safetensors").is_file(), network
+    for name in network.split(","):
+        if not name.endswith(".safetensors"):
+            assert (ROOT / "depth_snn" / "weights" / f"{name}.safetensors").is_file(), name
     budget = getattr(args, "budget", None)
     assert budget is None or budget.endswith(".toml") or budget in shipped_budgets(), budget
 

@@ -15,11 +15,11 @@ from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.stream import PrunedStream, StreamState, new_state
 from tests.unit.slow_stream import SlowStream
 from tests.unit.small import (
+    CONVERTING,
     DEEP,
     STREET,
     TINY,
     UNEVEN,
-    WEIGHTS,
     dense_logits,
     noise,
     random_network,
@@ -56,7 +56,7 @@ def unpruned_difference(model: DepthViTLoihi) -> float:
     return worst
 
 
-@pytest.mark.parametrize("path", WEIGHTS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", CONVERTING, ids=lambda p: p.stem)
 def test_shipped_network_with_nothing_pruned_is_the_dense_network(path: Path) -> None:
     assert unpruned_difference(shipped_network(path)) <= CLOSE
 
@@ -77,7 +77,7 @@ def state_errors(config: NetworkConfig, state: StreamState) -> list[tuple[F64, f
     return out
 
 
-@pytest.mark.parametrize("path", WEIGHTS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", CONVERTING, ids=lambda p: p.stem)
 def test_sparse_frames_leave_no_drift(path: Path) -> None:
     """On a still frame, opening one half after the other reaches the dense network."""
     model = shipped_network(path)
