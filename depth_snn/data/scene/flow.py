@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.data.scene.actor import Placed
+from depth_snn.data.scene.actor import Actor, Placed
 from depth_snn.data.scene.arrays import F32, Bool
 from depth_snn.data.scene.canvas import FAR_M, Canvas
 from depth_snn.data.scene.frame import Pose
@@ -23,12 +23,14 @@ class Painted:
         flow: float32 (H, W, 2), backward flow in pixels.
         pace: float32 (H, W), how far each pixel's point was from here along z, metres.
         owner: int16 (H, W), which moving thing each pixel shows, 0 for what rests.
+        actors: The moving things near enough to be seen.
     """
 
     canvas: Canvas
     flow: F32
     pace: F32
     owner: npt.NDArray[np.int16]
+    actors: list[Actor]
 
 
 def flow_of_depth(depth: F32, now: Pose, before: Pose) -> F32:

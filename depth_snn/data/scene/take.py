@@ -82,32 +82,25 @@ class Take:
         hidden: Bool = np.zeros(self.size, bool)
         if index > 0:
             hidden = occluded(new, old, now, then)
-        rgb, label = self._develop(new.canvas, index)
+        rgb, label = self._develop(new.canvas, index, new.actors)
         return SceneFrame(index, rgb, label, new.flow, hidden, CameraMotion(now, then))
 
     def labelled(self, index: int) -> tuple[U8, U8]:
         """Picture and label of one frame: the same bytes as `frame(index)`, but quicker."""
-        return self._develop(self._still(index), index)
-
-    def _develop(self, canvas: Canvas, index: int) -> tuple[U8, U8]:
         pose = self.poses[index]
-        own: list[Glow] = [
-            glow
-            for actor in self._order(index, pose)
-            for glow in actor.glows(index, self.style.lit)
-        ]
+        canvas, actors = self._prepared(index, pose)
+        for actor in actors:
+            actor.draw(canvas, index, pose, self.style)
+        return self._develop(canvas, index, actors)
+
+    def _develop(self, canvas: Canvas, index: int, actors: list[Actor]) -> tuple[U8, U8]:
+        pose = self.poses[index]
+        own: list[Glow] = [g for a in actors for g in a.glows(index, self.style.lit)]
         glows = self._world.glows(pose) + own
         flash = any(
             e.kind == "flash" and e.first_frame <= index <= e.last_frame for e in self.events
         )
         return self._air.develop(canvas, pose, index, glows, flash)
-
-    def _still(self, index: int) -> Canvas:
-        pose = self.poses[index]
-        canvas, actors = self._prepared(index, pose)
-        for actor in actors:
-            actor.draw(canvas, index, pose, self.style)
-        return canvas
 
     def _prepared(self, index: int, pose: Pose) -> tuple[Canvas, list[Actor]]:
         """What rests, with the shadows of what moves; and what moves, far to near."""
@@ -142,7 +135,7 @@ class Take:
                 if then is not None:
                     write_flow(flow, placed, now, then)
                     pace[area][patch.mask] = placed.moved[2]
-        return Painted(canvas, flow, pace, owner)
+        return Painted(canvas, flow, pace, owner, actors)
 
 
 def _event_frames(rng: np.random.Generator, frames: int) -> tuple[int, ...]:
