@@ -33,7 +33,7 @@ PARTS = 3
 
 def difference(pruned: torch.Tensor, model: DepthViTLoihi, rgb: npt.NDArray[np.uint8]) -> float:
     """Largest absolute difference of the logits from the dense network's."""
-    picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
+    picture = torch.from_numpy(rgb)[None].permute(0, 3, 1, 2).float()
     with torch.inference_mode():
         dense = model(picture, "linear")[0]
     return float((pruned - dense).abs().max())

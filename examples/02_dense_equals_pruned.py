@@ -34,7 +34,7 @@ def run(policy: PolicyConfig) -> tuple[float, float]:
     ):
         decision = decider.decide(frame.rgb, state.strength if state.started else None)
         pruned = stream.step(frame.rgb, decision.restored.open, state)
-        picture = torch.from_numpy(frame.rgb).permute(2, 0, 1)[None].float()
+        picture = torch.from_numpy(frame.rgb)[None].permute(0, 3, 1, 2).float()
         with torch.inference_mode():
             dense = model(picture, "linear")[0]
         differences.append(float((pruned - dense).abs().max()))

@@ -91,7 +91,7 @@ def gate_differences(
 @torch.inference_mode()
 def dense_step(model: DepthViTLoihi, rgb: Image, attention: str) -> Image:
     """Class map of the dense network, end to end from the frame."""
-    picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
+    picture = torch.from_numpy(rgb)[None].permute(0, 3, 1, 2).float()
     return class_map(model(picture, attention)[0].numpy(), model.config)
 
 
