@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from depth_snn.models.norms import TokenNorm
+from depth_snn.models.norms import TokenNorm, batch_norm_affine
 from depth_snn.models.stem import STRIDE, Stem
 from depth_snn.models.vit_loihi import Block
 
@@ -25,9 +25,8 @@ class ReadyLevel:
     def __init__(self, stem: Stem, level: int) -> None:
         weight, norm = stem.convs[level].weight, stem.norms[level]
         self.weight = weight.contiguous(memory_format=torch.channels_last)
-        # As torch's batch norm works them out; folded into the weights they would round otherwise.
-        self.scale = norm.weight * (1 / torch.sqrt(norm.running_var + norm.eps))
-        self.shift = torch.addcmul(norm.bias, norm.running_mean, self.scale, value=-1)
+        # Folded into the weights they would round otherwise than the network does.
+        self.scale, self.shift = batch_norm_affine(norm)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Features (1, C, h, w) of a map (1, C_in, h_in, w_in), channels last in memory."""
