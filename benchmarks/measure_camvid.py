@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from depth_snn.data.metrics import miou
 from depth_snn.figures import Figure, found_now, write_measurement
 from depth_snn.models.weights import facts_of, load_network, shipped
 from depth_snn.training.scores import score_text, unseen_scores
@@ -48,12 +49,10 @@ def main() -> int:
                 path = shipped("camvid")
             else:
                 path = trained(recipe, options.data, folder, options.args.split())
-            matrix = unseen_scores(
-                load_network(path), "camvid", clips=1, first_seed=0, folder=options.data
-            )["val"]
-            mean, text = score_text(matrix, "camvid")
-            print(f"{recipe}: {text}")
-            found[f"camvid_val_{name}"] = (100 * mean, "%")
+            model = load_network(path)
+            matrix = unseen_scores(model, clips=1, folder=options.data)["val"]
+            print(f"{recipe}: {score_text(matrix, model.config)}")
+            found[f"camvid_val_{name}"] = (100 * miou(matrix), "%")
             found[f"{recipe}_minutes"] = (float(facts_of(path)["minutes"]), "min")
     figures: dict[str, Figure] = {
         name: found_now(value, unit=unit, command=COMMAND) for name, (value, unit) in found.items()

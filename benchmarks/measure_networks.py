@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from depth_snn.cli.accuracy import FIRST_SEED, evaluate_integers
+from depth_snn.cli.accuracy import evaluate_integers
 from depth_snn.data.classes import PEDESTRIAN
 from depth_snn.data.metrics import miou, per_class_iou
 from depth_snn.figures import Figure, found_now, write_measurement
 from depth_snn.models.weights import facts_of, load_network, shipped
-from depth_snn.training.dataset import LabelledFrames, paint
+from depth_snn.training.dataset import LabelledFrames
 from depth_snn.training.evaluate import evaluate
+from depth_snn.training.scores import unseen_frames
 
 COMMAND = "python benchmarks/measure_networks.py"
 NAMES = (
@@ -57,12 +58,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="keep painted frames in this folder")
     options = parser.parse_args()
     config = load_network(shipped(LOIHI)).config
-    frames = {
-        assets: paint(
-            config, options.clips, first_seed=FIRST_SEED, assets=assets, cache=options.cache
-        )
-        for assets in ("known", "heldout")
-    }
+    frames = dict(unseen_frames(config, clips=options.clips, cache=options.cache))
     values = scores(frames, options.int8_frames)
     figures: dict[str, Figure] = {
         name: found_now(values[name][0], unit=values[name][1], command=COMMAND) for name in NAMES

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from depth_snn.training.dataset import LabelledFrames
 
 Matrix = npt.NDArray[np.int64]
-FIRST_SEED = 1_000_000
-"""First seed of the unseen scenes; training uses small ones."""
 
 
 def run_accuracy(args: argparse.Namespace) -> int:
@@ -32,9 +30,8 @@ def run_accuracy(args: argparse.Namespace) -> int:
         if args.int8 and model.config.kind != "loihi":
             raise ConfigError(f"--int8: {name} is of kind {model.config.kind}; only loihi converts")
     for name, model in models.items():
-        source = source_of(model)
-        print(f"{name}: {model.config.kind}, {len(model.config.heads)} layers, {source}")
-        header = " ".join(f"{c[:10]:>10}" for c in class_names(source))
+        print(f"{name}: {model.config.kind}, {model.config.layers} layers of {model.config.dim}")
+        header = " ".join(f"{c[:10]:>10}" for c in class_names(model.config))
         print(f"  {'frames':24} {'mIoU %':>7} {header}")
         for what, matrix in score_network(name, model, args):
             row = " ".join(f"{100 * v:10.2f}" for v in per_class_iou(matrix))
@@ -42,20 +39,16 @@ def run_accuracy(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def source_of(model: Network) -> str:
-    """What a network's classes are: those of the scenes, or CamVid's."""
-    from depth_snn.data.classes import CLASS_NAMES
-
-    return "scenes" if model.config.classes == len(CLASS_NAMES) else "camvid"
-
-
 def score_network(
     name: str, model: Network, args: argparse.Namespace
 ) -> Iterator[tuple[str, Matrix]]:
     """What was measured and its confusion matrix, in floats and, if asked for, in integers."""
     from depth_snn.training.evaluate import evaluate
+    from depth_snn.training.scores import unseen_frames
 
-    for what, frames in unseen_frames(model, args):
+    for what, frames in unseen_frames(
+        model.config, clips=args.clips, folder=args.data, cache=args.cache
+    ):
         yield f"{what}, float", evaluate(model, frames)
         if args.int8:
             few = frames if args.int8_frames is None else frames[: args.int8_frames]
@@ -64,24 +57,10 @@ def score_network(
             yield f"{what}, int8, {len(few)} frames", evaluate_integers(name, few)
 
 
-def unseen_frames(model: Network, args: argparse.Namespace) -> Iterator[tuple[str, LabelledFrames]]:
-    """Frames to measure on, by name."""
-    from depth_snn.training.dataset import paint
-    from depth_snn.training.folders import read_camvid
-
-    if source_of(model) == "camvid":
-        yield "val", read_camvid(model.config, args.data, "val")
-        return
-    for assets in ("known", "heldout"):
-        frames = paint(
-            model.config, args.clips, first_seed=FIRST_SEED, assets=assets, cache=args.cache
-        )
-        yield assets, frames
-
-
 def evaluate_integers(name: str, frames: LabelledFrames) -> Matrix:
     """Confusion matrix of the converted network, every token open, on the fast simulator."""
-    from depth_snn.cli.chain.loop import LOGITS
+    from conversion.gates import DRIVE, FIXED, SCHED
+    from depth_snn.cli.chain.loop import LOGITS, PIXELS
     from depth_snn.cli.chain.setup import load_policy, prepare
     from depth_snn.cli.progress import Progress
     from depth_snn.data.metrics import confusion_matrix
@@ -92,14 +71,14 @@ def evaluate_integers(name: str, frames: LabelledFrames) -> Matrix:
     config = setup.config
     simulator = FastSimulator(setup.graph, (LOGITS,))
     quiet = {
-        "sched": np.ones((config.stages, config.tokens), np.int64),
-        "drive": np.zeros(config.regions, np.int64),
-        "fixed": np.ones(1, np.int64),
+        SCHED: np.ones((config.stages, config.tokens), np.int64),
+        DRIVE: np.zeros(config.regions, np.int64),
+        FIXED: np.ones(1, np.int64),
     }
     matrix = np.zeros((config.classes, config.classes), np.int64)
     progress = Progress("frames in integers", len(frames))
     for index, (rgb, label) in enumerate(zip(frames.rgb, frames.label, strict=True)):
-        values = simulator.step({"pixels": rgb.reshape(-1, 3).astype(np.int64), **quiet})
+        values = simulator.step({PIXELS: rgb.reshape(-1, 3).astype(np.int64), **quiet})
         matrix += confusion_matrix(class_map(values[LOGITS], config), label, config.classes)
         progress.update(index + 1)
     progress.finish()

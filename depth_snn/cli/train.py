@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,6 @@ SAVE_EVERY = 100
 """Steps between checkpoints."""
 LOG_EVERY = 10
 """Steps between entries of the metrics log."""
-UNSEEN_SEED = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,27 +165,35 @@ def _training_frames(recipe: Recipe, args: argparse.Namespace) -> LabelledFrames
     return data
 
 
+def _named(recipe: Recipe) -> Recipe:
+    """The recipe with networks called by name: where their files lay is nobody's business."""
+    train = recipe.train
+    return replace(
+        recipe, train=replace(train, start=Path(train.start).stem, teacher=Path(train.teacher).stem)
+    )
+
+
 def _save(model: Network, recipe: Recipe, args: argparse.Namespace, minutes: float) -> None:
     """Round to what is stored, measure that, store it."""
     import torch
 
+    from depth_snn.data.metrics import miou
     from depth_snn.models.weights import round_to_half, save_model
     from depth_snn.training.scores import score_text, unseen_scores
 
     round_to_half(model)
-    scores = unseen_scores(
-        model, recipe.data.source, clips=args.unseen, first_seed=UNSEEN_SEED, folder=args.data,
-        workers=args.workers, cache=args.cache,
-    )  # fmt: skip
     facts = {
-        "recipe": json.dumps(recipe.to_dict()), "torch": torch.__version__,
+        "recipe": json.dumps(_named(recipe).to_dict()), "torch": torch.__version__,
         "minutes": f"{minutes:.1f}",
     }  # fmt: skip
     if recipe.data.source == "camvid":
         facts["licence"] = "trained on CamVid: non-commercial research use"
+    scores = unseen_scores(
+        model, clips=args.unseen, folder=args.data, workers=args.workers, cache=args.cache
+    )
     for name, matrix in scores.items():
-        facts[f"miou_{name}"] = f"{score_text(matrix, recipe.data.source)[0]:.4f}"
-        print(f"{name}: {score_text(matrix, recipe.data.source)[1]}")
+        facts[f"miou_{name}"] = f"{miou(matrix):.4f}"
+        print(f"{name}: {score_text(matrix, model.config)}")
     save_model(model, args.out, facts, half=True)
     args.out.with_name(args.out.name + ".checkpoint").unlink(missing_ok=True)
     print(f"wrote {args.out} after {minutes:.1f} min of training")
