@@ -22,8 +22,10 @@ from depth_snn.models.stem import (
 from depth_snn.models.vit_loihi import Block, DepthViTLoihi
 
 WEIGHT_LEVELS = 127
-LEVELS = {"stem": 255, "residual": 2047, "qkv": 127, "y": 255, "hidden": 255}
-"""Largest integer of each kind of encoder."""
+LEVELS = {
+    "stem": 511, "residual": 2047, "qkv": 127, "y": 255, "hidden": 255, "decoder": 511,
+}  # fmt: skip
+"""Largest integer of each kind of encoder, as `conversion.quant_config` has them."""
 
 
 def rounded(x: Tensor, step: Tensor | float) -> Tensor:
@@ -116,5 +118,5 @@ class FakeQuant:
         total = self._linear(x, token.weight, token.bias, self.model.norm).reshape(shape)
         for skip, seen in zip(decoder.skips, cells, strict=True):
             total = total + self._linear(seen, skip.weight, None).reshape(shape)
-        hidden = self._encode("decoder", functional.relu(total), "hidden")
+        hidden = self._encode("decoder", functional.relu(total), "decoder")
         return self._linear(hidden, decoder.classes.weight, decoder.classes.bias).flatten(-2)

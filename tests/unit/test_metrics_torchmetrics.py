@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torchmetrics import classification as theirs
 
 from depth_snn.data.metrics import (
     class_accuracy,
@@ -14,9 +16,6 @@ from depth_snn.data.metrics import (
     per_class_iou,
     pixel_accuracy,
 )
-
-torch = pytest.importorskip("torch")
-theirs = pytest.importorskip("torchmetrics.classification")
 
 CLASSES = 8
 SINGLE = 1e-6  # torchmetrics takes its ratios in single precision

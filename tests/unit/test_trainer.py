@@ -14,6 +14,7 @@ from safetensors import safe_open
 from depth_snn.config import NetworkConfig
 from depth_snn.data.metrics import miou
 from depth_snn.errors import ConfigError, InputError
+from depth_snn.models import fake_quant
 from depth_snn.models.build import Network, build_network
 from depth_snn.models.stem import cells_to_image
 from depth_snn.training.augment import class_weights, draw_batch, recolour
@@ -123,17 +124,23 @@ def test_a_student_learns_from_its_teacher(data: LabelledFrames) -> None:
     assert distance(1.0) < distance(0.0)
 
 
-def test_rounding_costs_less_after_training_through_it(data: LabelledFrames) -> None:
-    start = train(data, steps=60)
-    recipe = replace(RECIPE, train=replace(TRAIN, steps=40, quantise=True, learning_rate=2e-3))
+def test_rounding_costs_less_after_training_through_it(
+    data: LabelledFrames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under weights of seven levels the network is worse, and learns to live with them."""
+    monkeypatch.setattr(fake_quant, "WEIGHT_LEVELS", 3)
+    start = train(data, steps=200)
+    recipe = replace(RECIPE, train=replace(TRAIN, steps=150, quantise=True))
     trainer = Trainer(recipe, data, start=start)
     assert trainer.rounding is not None
     norms = {k: v.clone() for k, v in trainer.model.state_dict().items() if "running" in k}
+    whole = miou(evaluate(start, data))
+    before = miou(evaluate(trainer.model, data, forward=trainer.rounding))
     tuned = trainer.run()
+    after = miou(evaluate(tuned, data, forward=trainer.rounding))
+    print(f"whole {whole:.3f}, rounded {before:.3f}, after training through it {after:.3f}")
+    assert before < whole - 0.02 and after > before + 0.02
     assert norms and all(torch.equal(tuned.state_dict()[k], v) for k, v in norms.items())
-    assert not same(start, tuned)
-    whole, through = (miou(evaluate(tuned, data, forward=f)) for f in (None, trainer.rounding))
-    assert abs(whole - through) < 0.05
 
 
 def test_norms_and_positions_do_not_decay() -> None:

@@ -110,6 +110,8 @@ def test_shipped_weights_say_how_they_were_made(path: Path) -> None:
     facts = facts_of(path)
     recipe = Recipe.from_dict(json.loads(facts["recipe"]))
     assert recipe.network == load_network(path).config
+    for other in (recipe.train.start, recipe.train.teacher):
+        assert other == Path(other).name, "a file names networks, not places"
     assert recipe.train.steps >= 100 and float(facts["minutes"]) > 0
     assert re.match(r"\d+\.\d+", facts["torch"])
     for frames in ("val",) if recipe.data.source == "camvid" else ("known", "heldout"):
