@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from depth_snn.data.metrics import miou
-from depth_snn.figures import Figure, found_now, write_measurement
+from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.weights import facts_of, load_network, shipped
 from depth_snn.training.scores import score_text, unseen_scores
 
@@ -57,10 +57,7 @@ def main() -> int:
     figures: dict[str, Figure] = {
         name: found_now(value, unit=unit, command=COMMAND) for name, (value, unit) in found.items()
     }
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from depth_snn.errors import FigureError
-from depth_snn.figures import Figure, found_now, load_figures, write_measurement
+from depth_snn.figures import Figure, found_now, load_figures, publish
 
 COMMAND = "python benchmarks/measure_chain.py"
 TIMED = (
@@ -68,10 +68,7 @@ def main() -> int:
     except FigureError as error:
         print(f"measure_chain: error: {error}", file=sys.stderr)
         return 1
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

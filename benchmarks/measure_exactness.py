@@ -16,7 +16,7 @@ import torch
 
 from depth_snn.config import NetworkConfig, PolicyConfig
 from depth_snn.data.frames import open_frames
-from depth_snn.figures import Figure, found_now, write_measurement
+from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.models.weights import find_network
 from depth_snn.pruning.decide import Decider
@@ -90,10 +90,8 @@ def main() -> int:
         name: found_now(value, unit="", command=COMMAND)
         for name, value in zip(NAMES, found, strict=True)
     }
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()} over {options.frames} frames")
-    if options.json:
-        write_measurement(options.json, figures)
+    print(f"over {options.frames} frames:")
+    publish(figures, options.json)
     return 0
 
 

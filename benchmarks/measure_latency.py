@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from depth_snn.figures import found_now, write_measurement
+from depth_snn.figures import found_now, publish
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.models.weights import load_network, shipped
 
@@ -76,10 +76,7 @@ def main() -> int:
         )
         for name, (v, unit) in values.items()
     }
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

@@ -22,7 +22,7 @@ from depth_snn.cli.chain.setup import load_policy, prepare
 from depth_snn.cli.chain.witness import compare, stack_inputs
 from depth_snn.data.frames import open_frames
 from depth_snn.errors import DepthError, EngineError
-from depth_snn.figures import Figure, found_now, write_measurement
+from depth_snn.figures import Figure, found_now, publish
 from loihi import simulate_on_lava
 from sims import reference
 
@@ -109,10 +109,7 @@ def main() -> int:
     except DepthError as error:
         print(f"measure_lava: error: {error}", file=sys.stderr)
         return 1
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

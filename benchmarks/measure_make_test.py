@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from depth_snn.figures import found_now, write_measurement
+from depth_snn.figures import found_now, publish
 
 COMMAND = "python benchmarks/measure_make_test.py"
 NAMES = ("make_test_seconds",)
@@ -39,9 +39,7 @@ def main() -> int:
     # A figure of a part of the tests must not pass for one of all of them.
     command = f"{COMMAND} --args '{options.args}'" if options.args else COMMAND
     figures = {NAMES[0]: found_now(round(seconds, 1), unit="s", command=command)}
-    print(f"{NAMES[0]}: {figures[NAMES[0]].text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from depth_snn.cli.accuracy import evaluate_integers
 from depth_snn.data.classes import PEDESTRIAN
 from depth_snn.data.metrics import miou, per_class_iou
-from depth_snn.figures import Figure, found_now, write_measurement
+from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.weights import facts_of, load_network, shipped
 from depth_snn.training.dataset import LabelledFrames
 from depth_snn.training.evaluate import evaluate
@@ -63,10 +63,7 @@ def main() -> int:
     figures: dict[str, Figure] = {
         name: found_now(values[name][0], unit=values[name][1], command=COMMAND) for name in NAMES
     }
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

@@ -18,7 +18,7 @@ from depth_snn.cli.chain.record import quality_of
 from depth_snn.cli.chain.setup import Setup, load_policy, prepare
 from depth_snn.data.frames import open_frames
 from depth_snn.errors import DepthError
-from depth_snn.figures import Figure, found_now, write_measurement
+from depth_snn.figures import Figure, found_now, publish
 
 COMMAND = "python benchmarks/measure_recovery.py"
 SCENES = {"standing": "scene:street", "driving": "scene:driving"}
@@ -70,10 +70,7 @@ def main() -> int:
     except DepthError as error:
         print(f"measure_recovery: error: {error}", file=sys.stderr)
         return 1
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

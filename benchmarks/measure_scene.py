@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from depth_snn.data.scene import SCENES, SceneSpec, StreetScene, sample_frames
-from depth_snn.figures import found_now, write_measurement
+from depth_snn.figures import found_now, publish
 
 COMMAND = "python benchmarks/measure_scene.py"
 NAMES = (
@@ -125,10 +125,7 @@ def main() -> int:
         name: found_now(float(np.median(values)), unit=unit, spread=spread(values), command=COMMAND)
         for name, (values, unit) in zip(NAMES, found, strict=True)
     }
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
     return 0
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from conversion.graph import Edge, Graph
 from conversion.nodes import LIF, Input
-from depth_snn.figures import found_now, write_measurement
+from depth_snn.figures import found_now, publish
 from depth_snn.neurons.lif_integer import LIFParams, lif_step, lif_zeros
 from sims import fast, reference
 
@@ -64,9 +64,8 @@ def main() -> int:
     bodies = spikes_of_bodies(WEIGHT * np.concatenate([[0], arriving[:-1]]))
     wrong = np.any([spikes != recorded for spikes in bodies.values()], axis=0)
     figures = {NAMES[0]: found_now(int(wrong.sum()), unit="", command=COMMAND)}
-    print(f"{NAMES[0]}: {int(wrong.sum())} of {len(recorded)} steps, {int(recorded.sum())} spikes")
-    if options.json:
-        write_measurement(options.json, figures)
+    print(f"{int(wrong.sum())} of {len(recorded)} steps differ, {int(recorded.sum())} spikes")
+    publish(figures, options.json)
     return 0
 
 

@@ -18,7 +18,7 @@ from depth_snn.cli.chain.loop import LOGITS, PIXELS
 from depth_snn.cli.chain.setup import Setup, load_policy, prepare
 from depth_snn.cli.chain.witness import Inputs
 from depth_snn.data.frames import open_frames
-from depth_snn.figures import Figure, found_now, write_measurement
+from depth_snn.figures import Figure, found_now, publish
 from sims import reference
 from sims.fast import FastSimulator, simulate
 from sims.result import SimResult
@@ -98,10 +98,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     figures = measure(options.network, options.frames, options.reference_frames)
-    for name, figure in figures.items():
-        print(f"{name}: {figure.text()}")
-    if options.json:
-        write_measurement(options.json, figures)
+    publish(figures, options.json)
 
 
 if __name__ == "__main__":

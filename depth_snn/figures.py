@@ -1,7 +1,7 @@
 """The figures the project states: one file holds them all, with how, when and where each was found.
 
 `docs/figures.json` is `{"format": 1, "figures": {name: {...}}}`. A measuring command writes the
-same form with `--json FILE` (`write_measurement`); `depth-snn figures merge` puts such files
+same form with `--json FILE` (`publish`); `depth-snn figures merge` puts such files
 together.
 """
 
@@ -161,6 +161,19 @@ def write_measurement(path: str | Path, figures: Mapping[str, Figure]) -> None:
     rows = {name: asdict(figures[name]) for name in sorted(figures)}
     text = json.dumps({"format": FORMAT, "figures": rows}, indent=2, ensure_ascii=False) + "\n"
     write_text(Path(path), text)
+
+
+def publish(figures: Mapping[str, Figure], path: str | Path | None) -> None:
+    """How a measuring script ends: every figure printed, and written where a file is asked for.
+
+    Args:
+        figures: What was measured, by name.
+        path: ``--json FILE``, or None.
+    """
+    for name, figure in figures.items():
+        print(f"{name}: {figure.text()}")
+    if path is not None:
+        write_measurement(path, figures)
 
 
 def merge_figures(

@@ -41,7 +41,7 @@ def test_a_script_takes_json_and_says_what_it_measures(
     script: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = script.read_text(encoding="utf-8")
-    assert ast.get_docstring(ast.parse(text)) and "write_measurement" in text
+    assert ast.get_docstring(ast.parse(text)) and "publish(figures, " in text
     monkeypatch.setattr(sys, "argv", [script.name, "--help"])
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(script), run_name="__main__")
