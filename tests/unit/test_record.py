@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
+from depth_snn.cli.chain.loop import Collected
+from depth_snn.cli.chain.record import quality_of
 from depth_snn.errors import ConfigError, InputError
 from depth_snn.sealed import write_seal
 from sims.counts import COUNT_FIELDS, total_per_frame
@@ -213,3 +215,19 @@ def test_declared_size_is_checked_before_reading(tmp_path: Path) -> None:
     write_seal(path, FILE_KIND)
     assert path.stat().st_size < 1 << 20
     assert "bytes, at most" in _one_line_error(path)
+
+
+def test_quality_tells_how_long_a_burst_takes_to_heal() -> None:
+    """The stream misses an event for three frames; a burst cut off by the end says nothing."""
+    truth = np.zeros((16, 4, 8), np.uint8)
+    truth[2:, :, :4] = 6  # a pedestrian fills half of the picture from frame 2 on
+    late = truth.copy()
+    late[2:5] = 0
+    out = Collected(
+        truth=list(truth), dense_map=list(truth), pruned_map=list(late), integer_map=list(truth)
+    )
+    found = quality_of(out, [{"first_frame": 2}])
+    assert found["burst_frames_pruned"] == 3 and found["burst_worst_loss_pruned"] > 0.7
+    assert found["miou_dense_burst"] == 1 > found["miou_pruned_burst"]
+    assert found["burst_worst_loss_integer"] == 0 and "burst_frames_integer" not in found
+    assert not [key for key in quality_of(out, [{"first_frame": 9}]) if "burst" in key]

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.cli.chain.loop import Collected, Image
+from depth_snn.cli.chain.loop import Collected
 from depth_snn.cli.chain.setup import Setup
-from depth_snn.data.classes import CLASS_NAMES, IGNORE, PALETTE
+from depth_snn.data.burst_recovery import recovery
+from depth_snn.data.bursts import BurstWindow, burst_window, scores_by_lag
+from depth_snn.data.classes import CLASS_NAMES, PALETTE
 from depth_snn.data.frames import FrameSource
-from depth_snn.data.metrics import confusion_matrix, miou, per_class_iou
+from depth_snn.data.metrics import Counts, frame_matrices, miou, per_class_iou
 from sims.counts import NodeCounts
 from sims.record import RunRecord
 
 PEDESTRIAN, VEHICLE = CLASS_NAMES.index("pedestrian"), CLASS_NAMES.index("vehicle")
 HOST = "host.decide"
 """Name under which the host's share of a run is counted, beside the nodes of the graph."""
-BURST_LAG = 10
-"""Frames after a sudden event that count as its burst window."""
 
 
 def make_record(
@@ -89,20 +89,29 @@ def quality_of(out: Collected, events: list[dict[str, Any]]) -> dict[str, float]
     if not _labelled(out):
         return quality
     truth = np.stack([t for t in out.truth if t is not None])
-    burst = np.zeros(len(truth), bool)
-    for event in events:
-        burst[event["first_frame"] : event["first_frame"] + BURST_LAG + 1] = True
+    firsts = [int(event["first_frame"]) for event in events]
+    classes = len(CLASS_NAMES)
+    reference = frame_matrices(dense, truth, classes)
     for name, maps in (("dense", dense), ("pruned", pruned), ("integer", integer)):
-        quality |= _scores(name, maps, truth)
-        if burst.any():
-            quality |= _scores(f"{name}_burst", maps[burst], truth[burst])
+        frames = frame_matrices(maps, truth, classes)
+        window = burst_window(frames, reference, firsts)
+        quality |= _scores(name, frames.sum(0))
+        quality |= _scores(f"{name}_burst", window.stream.sum(0))
+        if name != "dense" and window.bursts and window.stream.sum((1, 2)).all():
+            quality |= _way_back(name, window)
     return quality
 
 
-def _scores(name: str, maps: Image, truth: Image) -> dict[str, float]:
-    if not (truth != IGNORE).any():
+def _way_back(name: str, window: BurstWindow) -> dict[str, float]:
+    """Largest loss after an event, and frames until nine tenths of it are made good."""
+    back = recovery(scores_by_lag(window))
+    found = {f"burst_worst_loss_{name}": back.loss}
+    return found if back.frames is None else found | {f"burst_frames_{name}": float(back.frames)}
+
+
+def _scores(name: str, matrix: Counts) -> dict[str, float]:
+    if not matrix.any():
         return {}
-    matrix = confusion_matrix(maps, truth, len(CLASS_NAMES))
     per_class: npt.NDArray[np.float64] = per_class_iou(matrix)
     found = {f"miou_{name}": miou(matrix)}
     for label, index in (("pedestrian", PEDESTRIAN), ("vehicle", VEHICLE)):
