@@ -72,7 +72,7 @@ class Stem(nn.Module):
         if self.training:
             out: Tensor = norm(x)
             return out
-        # One affine map, as the pruned stream computes it; torch's own is slower on one picture.
+        # One affine map, as the pruned stream computes it, so that both round alike.
         scale, shift = batch_norm_affine(norm)
         return torch.addcmul(shift[:, None, None], x, scale[:, None, None])
 
