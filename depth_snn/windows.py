@@ -1,4 +1,4 @@
-"""Squares of pixels around every token, and class maps back from token logits; NumPy only."""
+"""Squares of pixels around every token, and class maps back from token logits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.config import NetworkConfig
+from depth_snn.upsample import upsampled_classes
 
 PAD_VALUE = 128
 """Grey level outside the picture; the network sees it as zero."""
@@ -32,7 +33,7 @@ def token_windows(rgb: npt.NDArray[np.uint8], config: NetworkConfig) -> npt.NDAr
 
 
 def class_map(logits: npt.NDArray[np.generic], config: NetworkConfig) -> npt.NDArray[np.uint8]:
-    """Most likely class of every pixel.
+    """Most likely class of every pixel, scores interpolated linearly between cells.
 
     Args:
         logits: Token logits (N, cells²·classes), float or integer, cells in Z-order.
@@ -41,12 +42,11 @@ def class_map(logits: npt.NDArray[np.generic], config: NetworkConfig) -> npt.NDA
     Returns:
         Class numbers (H, W); ties go to the lower class.
     """
+    kind = np.int64 if np.issubdtype(logits.dtype, np.integer) else np.float32
     (h, w), depth = config.grid, len(config.stem)
-    best = logits.reshape(-1, config.classes).argmax(-1).astype(np.uint8)
     # Z-order: row bit and column bit take turns, coarsest first.
-    bits = best.reshape(h, w, *(2,) * (2 * depth))
+    bits = logits.reshape(h, w, *(2,) * (2 * depth), config.classes)
     rows, columns = range(2, 2 + 2 * depth, 2), range(3, 3 + 2 * depth, 2)
-    cells = bits.transpose(0, *rows, 1, *columns).reshape(h * config.cells, w * config.cells)
-    side = config.patch // config.cells
-    out: npt.NDArray[np.uint8] = cells.repeat(side, 0).repeat(side, 1)
-    return out
+    cells = bits.transpose(0, *rows, 1, *columns, 2 + 2 * depth)
+    shape = (h * config.cells, w * config.cells, config.classes)
+    return upsampled_classes(np.ascontiguousarray(cells.reshape(shape), kind))

@@ -32,8 +32,10 @@ class Attention(nn.Module):
             .permute(2, 0, 3, 1, 4)
         )  # fmt: skip
         if v.dtype is torch.bfloat16 and v.device.type == "cpu":
-            # Only training gets here: torch's fused attention is slow in bfloat16 on CPUs.
-            y = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1).to(v.dtype) @ v
+            # Only training gets here: torch's fused attention is slow in bfloat16 on CPUs, and
+            # autocast would write the N×N scores a second time, in float32.
+            with torch.autocast("cpu", enabled=False):
+                y = ((q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)).softmax(-1) @ v
         else:
             y = functional.scaled_dot_product_attention(q, k, v)
         out: Tensor = self.proj(y.transpose(1, 2).reshape(batch, tokens, dim))

@@ -13,6 +13,7 @@ from depth_snn.data.metrics import confusion_matrix
 from depth_snn.models.build import Network
 from depth_snn.models.stem import cells_to_image
 from depth_snn.training.dataset import LabelledFrames
+from depth_snn.windows import class_map
 
 
 def class_scores(logits: Tensor, model: Network) -> Tensor:
@@ -40,10 +41,8 @@ def evaluate(
     config = model.config
     run = forward or model
     matrix = np.zeros((config.classes, config.classes), np.int64)
-    side = config.patch // config.cells
     for start in range(0, len(data), batch):
         rgb = torch.from_numpy(data.rgb[start : start + batch]).permute(0, 3, 1, 2).float()
-        best = class_scores(run(rgb), model).argmax(1).numpy().astype(np.uint8)
-        best = best.repeat(side, 1).repeat(side, 2)
+        best = np.stack([class_map(scores, config) for scores in run(rgb).numpy()])
         matrix += confusion_matrix(best, data.label[start : start + batch], config.classes)
     return matrix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from depth_snn.training.checkpoint import Done, load_checkpoint, save_checkpoint
 from depth_snn.training.dataset import LabelledFrames
 from depth_snn.training.device import casting, choose_precision
 from depth_snn.training.evaluate import class_scores
-from depth_snn.training.losses import cell_labels, features_loss, segmentation_loss, teacher_loss
-from depth_snn.training.recipe import Recipe, TrainRecipe
+from depth_snn.training.losses import features_loss, pixel_scores, segmentation_loss, teacher_loss
+from depth_snn.training.optimiser import learning_rate, make_optimiser
+from depth_snn.training.recipe import Recipe
 
 CALIBRATION_STEPS = 8
 """Batches that fix the ranges of activations before training through rounding."""
@@ -53,26 +53,6 @@ class Taps:
         """What was kept; the next run starts anew."""
         out, self.tokens = self.tokens, []
         return [t.float() for t in out]
-
-
-def learning_rate(step: int, recipe: TrainRecipe) -> float:
-    """Linear warm-up, then cosine to zero."""
-    if step < recipe.warmup:
-        return recipe.learning_rate * (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def make_optimiser(model: Network, recipe: TrainRecipe) -> torch.optim.AdamW:
-    """AdamW that lets only matrices and kernels decay."""
-    named = list(model.named_parameters())
-    matrices = [p for n, p in named if p.ndim > 1 and not n.startswith("pos")]
-    others = [p for n, p in named if p.ndim <= 1 or n.startswith("pos")]
-    groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
 
 
 def first_weights(model: Network, start: Network | Mapping[str, Tensor]) -> str:
@@ -147,9 +127,7 @@ class Trainer:
         train = self.recipe.train
         rng = np.random.default_rng((train.seed, step + CALIBRATION_STEPS))
         rgb, label = draw_batch(self.data, train.batch, rng, self.recipe.data)
-        side = self.recipe.network.patch // self.recipe.network.cells
-        target = cell_labels(label, side, self.recipe.network.classes)
-        return rgb.to(self.device), target.to(self.device)
+        return rgb.to(self.device), label.to(self.device)
 
     def _step(self, step: int) -> dict[str, Tensor]:
         train = self.recipe.train
@@ -163,14 +141,13 @@ class Trainer:
         self.optimiser.step()
         return losses
 
-    def _losses(self, rgb: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def _losses(self, rgb: Tensor, label: Tensor) -> dict[str, Tensor]:
         train, forward = self.recipe.train, self.rounding or self.model
         with casting(self.device, self.precision):
             scores = class_scores(forward(rgb), self.model).float()
         share = train.teacher_weight if self.teacher is not None else 0.0
-        losses = {
-            "truth": (1 - share) * segmentation_loss(scores, target, self.weights, train.dice)
-        }
+        truth = segmentation_loss(pixel_scores(scores), label, self.weights, train.dice)
+        losses = {"truth": (1 - share) * truth}
         if self.teacher is not None:
             with torch.no_grad(), casting(self.device, self.precision):
                 taught = class_scores(self.teacher(rgb), self.teacher).float()

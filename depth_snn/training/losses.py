@@ -7,41 +7,35 @@ from torch import Tensor
 from torch.nn import functional
 
 from depth_snn.data.classes import IGNORE
+from depth_snn.upsample import FACTOR
 
 
-def cell_labels(label: Tensor, side: int, classes: int) -> Tensor:
-    """Share of each class in cells of ``side`` × ``side`` pixels.
+def pixel_scores(cells: Tensor) -> Tensor:
+    """Scores of pixels (B, classes, H, W), as the class map has them, from those of cells."""
+    return functional.interpolate(
+        cells, scale_factor=FACTOR, mode="bilinear", align_corners=False
+    )  # fmt: skip
+
+
+def segmentation_loss(scores: Tensor, label: Tensor, weights: Tensor, dice: float) -> Tensor:
+    """Weighted cross-entropy plus ``dice`` times the soft Dice loss.
 
     Args:
+        scores: Logits of pixels (B, classes, H, W).
         label: Class per pixel (B, H, W), int64, 255 where ignored.
-        side: Pixels along a cell.
-        classes: Number of classes.
-
-    Returns:
-        (B, classes, H/side, W/side); the shares of a cell add up to that of its labelled pixels.
-    """
-    hot = functional.one_hot(label.clamp(max=classes), classes + 1)[..., :classes]
-    return functional.avg_pool2d(hot.permute(0, 3, 1, 2).float(), side)
-
-
-def segmentation_loss(scores: Tensor, target: Tensor, weights: Tensor, dice: float) -> Tensor:
-    """Weighted cross-entropy against shares of classes, plus ``dice`` times the soft Dice loss.
-
-    Args:
-        scores: Logits of cells (B, classes, h, w).
-        target: Shares from :func:`cell_labels`.
         weights: Weight of each class (classes,).
         dice: Weight of the Dice loss (Milletari et al. 2016), over the classes in the batch.
     """
     logs = functional.log_softmax(scores, 1)
-    mass = target * weights[None, :, None, None]
-    loss = -(mass * logs).sum() / mass.sum().clamp(min=1e-6)
+    loss = functional.nll_loss(logs, label, weights, ignore_index=IGNORE)
     if dice:
-        seen = target.sum(1, keepdim=True)
+        seen = (label != IGNORE)[:, None]
         share = logs.exp() * seen
-        both = (share * target).sum((0, 2, 3))
-        sizes = (share * share).sum((0, 2, 3)) + (target * target).sum((0, 2, 3))
-        present = target.sum((0, 2, 3)) > 0
+        truth = torch.zeros_like(share)
+        truth.scatter_(1, (label * seen[:, 0])[:, None], seen.to(truth.dtype))
+        both = (share * truth).sum((0, 2, 3))
+        sizes = (share * share).sum((0, 2, 3)) + truth.sum((0, 2, 3))
+        present = truth.sum((0, 2, 3)) > 0
         loss = loss + dice * (1 - 2 * both[present] / sizes[present].clamp(min=1e-6)).mean()
     return loss
 
@@ -69,8 +63,3 @@ def features_loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
         for s, t in zip(student, teacher, strict=True)
     ]
     return torch.stack(terms).mean()
-
-
-def has_labels(label: Tensor) -> bool:
-    """Whether any pixel counts."""
-    return bool((label != IGNORE).any())

@@ -25,6 +25,7 @@ class DataRecipe:
         seed: First seed of the scenes.
         zoom: Largest magnification of the random crops; 1 leaves pictures whole.
         colour: Strength of the random changes of brightness, contrast and hue, 0 to 1.
+        tint: Strength of the random change of each class's own brightness and hue, 0 to 1.
     """
 
     source: str = "scenes"
@@ -32,6 +33,7 @@ class DataRecipe:
     seed: int = 0
     zoom: float = 1.5
     colour: float = 0.5
+    tint: float = 0.0
 
     def __post_init__(self) -> None:
         if self.source not in ("scenes", "camvid"):
@@ -39,14 +41,16 @@ class DataRecipe:
         _within("data.clips", self.clips, 1, 10**6)
         _within("data.zoom", self.zoom, 1, 4)
         _within("data.colour", self.colour, 0, 1)
+        _within("data.tint", self.tint, 0, 1)
 
 
 @dataclass(frozen=True)
 class TrainRecipe:
-    """AdamW, cosine schedule with warm-up, mild class weights, cross-entropy and Dice.
+    """Cosine schedule with warm-up, mild class weights, cross-entropy and Dice.
 
     Attributes:
         steps, batch: Optimiser steps and pictures in each.
+        optimiser: ``"adamw"``, or ``"muon"`` for the matrices between features, AdamW for the rest.
         learning_rate: Peak of the schedule.
         weight_decay: Of matrices and convolutions; biases, norms and positions have none.
         warmup: Steps of linear rise.
@@ -65,6 +69,7 @@ class TrainRecipe:
 
     steps: int = 1000
     batch: int = 8
+    optimiser: str = "adamw"
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
     warmup: int = 100
@@ -84,6 +89,8 @@ class TrainRecipe:
         _within("train.learning_rate", self.learning_rate, 1e-9, 1)
         _within("train.dice", self.dice, 0, 100)
         _within("train.teacher_weight", self.teacher_weight, 0, 1)
+        if self.optimiser not in ("adamw", "muon"):
+            raise ConfigError(f"train.optimiser {self.optimiser!r}: expected adamw or muon")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ConfigError(
                 f"train.precision {self.precision!r}: expected auto, float32 or bfloat16"

@@ -12,16 +12,18 @@ import torch
 from safetensors import safe_open
 
 from depth_snn.config import NetworkConfig
+from depth_snn.data.classes import IGNORE
 from depth_snn.data.metrics import miou
 from depth_snn.errors import ConfigError, InputError
 from depth_snn.models import fake_quant
 from depth_snn.models.build import Network, build_network
-from depth_snn.models.stem import cells_to_image
-from depth_snn.training.augment import class_weights, draw_batch, recolour
+from depth_snn.training.augment import class_weights, draw_batch, recolour, repaint
 from depth_snn.training.dataset import LabelledFrames, paint
 from depth_snn.training.device import choose_device, choose_precision
-from depth_snn.training.evaluate import evaluate
-from depth_snn.training.loop import Callbacks, Trainer, learning_rate, make_optimiser
+from depth_snn.training.evaluate import class_scores, evaluate
+from depth_snn.training.loop import Callbacks, Trainer
+from depth_snn.training.losses import pixel_scores, segmentation_loss
+from depth_snn.training.optimiser import learning_rate, make_optimiser
 from depth_snn.training.recipe import DataRecipe, Recipe, TrainRecipe
 from depth_snn.windows import class_map
 
@@ -52,8 +54,11 @@ def same(a: Network, b: Network) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
 
 
-def test_resumed_training_is_the_uninterrupted_one(data: LabelledFrames, tmp_path: Path) -> None:
-    whole = train(data)
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_resumed_training_is_the_uninterrupted_one(
+    data: LabelledFrames, tmp_path: Path, optimiser: str
+) -> None:
+    whole = train(data, optimiser=optimiser)
     path = tmp_path / "run" / "checkpoint.safetensors"
 
     def cut(step: int, losses: dict[str, float]) -> None:
@@ -61,17 +66,18 @@ def test_resumed_training_is_the_uninterrupted_one(data: LabelledFrames, tmp_pat
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        train(data, Callbacks(cut, path, 5))
+        train(data, Callbacks(cut, path, 5), optimiser=optimiser)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     torch.manual_seed(99)  # nothing outside the checkpoint matters
     steps: list[int] = []
-    resumed = train(data, Callbacks(lambda step, losses: steps.append(step), path, 5))
+    note = Callbacks(lambda step, losses: steps.append(step), path, 5)
+    resumed = train(data, note, optimiser=optimiser)
     assert steps == list(range(11, 21))
     assert same(whole, resumed) and not resumed.training
     with safe_open(path, framework="np") as file:
         assert float(file.metadata()["minutes"]) > 0
     # A finished checkpoint is not trained further.
-    assert same(train(data, Callbacks(checkpoint=path)), whole)
+    assert same(train(data, Callbacks(checkpoint=path), optimiser=optimiser), whole)
 
 
 @pytest.mark.parametrize("kind", ["loihi", "vit"])
@@ -143,12 +149,28 @@ def test_rounding_costs_less_after_training_through_it(
     assert norms and all(torch.equal(tuned.state_dict()[k], v) for k, v in norms.items())
 
 
-def test_norms_and_positions_do_not_decay() -> None:
-    groups = make_optimiser(build_network(NANO), TRAIN).param_groups
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_norms_and_positions_do_not_decay(optimiser: str) -> None:
+    groups = make_optimiser(build_network(NANO), replace(TRAIN, optimiser=optimiser)).param_groups
     assert [g["weight_decay"] for g in groups] == [TRAIN.weight_decay, 0.0]
     assert min(p.ndim for p in groups[0]["params"]) == 2
     shapes = [tuple(p.shape) for p in groups[1]["params"]]
     assert (NANO.tokens, NANO.dim) in shapes
+
+
+def test_a_step_of_muon_is_orthogonal_and_as_large_as_adamws() -> None:
+    """The first step of a matrix has equal singular values, and AdamW's mean size (0.2)."""
+    model = build_network(NANO)
+    optimiser = make_optimiser(model, replace(TRAIN, optimiser="muon", weight_decay=0.0))
+    matrix = dict(model.named_parameters())["blocks.0.fc1.weight"]
+    before = matrix.detach().clone()
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimiser.step()
+    singular = torch.linalg.svdvals((before - matrix.detach()) / TRAIN.learning_rate)
+    assert singular.min() > 0.5 * singular.max() > 0
+    size = float((before - matrix.detach()).square().mean().sqrt()) / TRAIN.learning_rate
+    assert 0.12 < size < 0.28
 
 
 def test_batches_follow_from_the_generator_alone(data: LabelledFrames) -> None:
@@ -181,13 +203,36 @@ def test_recolouring_keeps_greys_grey_up_to_a_tint() -> None:
     assert changed.flatten(2).std(-1).max() < 1e-3 and changed.std() > 5
 
 
+def test_repainting_tints_whole_classes() -> None:
+    label = torch.from_numpy(np.random.default_rng(0).integers(0, 4, (12, 8, 8)).astype(np.int64))
+    label[:, 0, 0] = IGNORE
+    rgb = torch.full((12, 3, 8, 8), 100.0)
+    painted = repaint(rgb, label, np.random.default_rng(1), 1.0)
+    changed = (painted != rgb).flatten(1).any(1)
+    assert 2 < changed.sum() < 10 and torch.equal(painted[..., 0, 0], rgb[..., 0, 0])
+    for picture, classes in zip(painted, label, strict=True):
+        for kind in range(4):
+            assert len(torch.unique(picture[:, classes == kind], dim=1).T) == 1
+    assert torch.equal(repaint(rgb, label, np.random.default_rng(1), 0.0), rgb)
+
+
 def test_training_scores_the_map_that_inference_shows() -> None:
     logits = torch.from_numpy(np.random.default_rng(1).normal(size=(1, NANO.tokens, NANO.outputs)))
-    cells = logits.view(1, NANO.tokens, NANO.cells**2, NANO.classes)
-    image = cells_to_image(cells, NANO).argmax(1)[0].numpy()
-    side = NANO.patch // NANO.cells
-    expected = class_map(logits[0].numpy(), NANO)
-    assert np.array_equal(image.repeat(side, 0).repeat(side, 1), expected)
+    scores = class_scores(logits.float(), build_network(NANO))
+    expected = class_map(logits[0].float().numpy(), NANO)
+    assert np.array_equal(pixel_scores(scores).argmax(1)[0].numpy(), expected)
+
+
+def test_loss_by_hand() -> None:
+    """Two pixels count, one is ignored; weights 1 and 3."""
+    scores = torch.tensor([[[[0.0, 1.0, 9.0]], [[2.0, -1.0, 0.0]]]])  # (1, 2, 1, 3)
+    label, weights = torch.tensor([[[0, 1, 255]]]), torch.tensor([1.0, 3.0])
+    p0, p1 = 1 / (1 + np.exp(2.0)), 1 / (1 + np.exp(2.0))  # of the right class at each
+    entropy = (-np.log(p0) - 3 * np.log(p1)) / 4
+    assert segmentation_loss(scores, label, weights, 0.0).item() == pytest.approx(entropy)
+    dice = [2 * p0 / (p0**2 + (1 - p1) ** 2 + 1), 2 * p1 / ((1 - p0) ** 2 + p1**2 + 1)]
+    whole = segmentation_loss(scores, label, weights, 0.5).item()
+    assert whole == pytest.approx(entropy + 0.5 * (1 - np.mean(dice)))
 
 
 def test_schedule_and_weights() -> None:
