@@ -41,7 +41,7 @@ def test_class_map_by_hand(config: NetworkConfig, kind: type) -> None:
         for cell, (row, column) in enumerate(z_order(len(config.stem))):
             cells[top + row, left + column] = values[cell].tolist()
     last_row, last_column = config.height // 2 - 1, config.width // 2 - 1
-    for y, x in rng.integers(0, (config.height, config.width), (200, 2)).tolist() + [[0, 0]]:
+    for y, x in [*rng.integers(0, (config.height, config.width), (200, 2)).tolist(), [0, 0]]:
         total = [0] * config.classes
         for r, weight_r in ((y // 2, 3), (y // 2 + (1 if y % 2 else -1), 1)):
             for c, weight_c in ((x // 2, 3), (x // 2 + (1 if x % 2 else -1), 1)):
