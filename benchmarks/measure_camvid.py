@@ -1,7 +1,8 @@
 """CamVid, from the scene weights against from nothing: same network, data, steps and minutes.
 
 Trains both recipes (`camvid`, `camvid_scratch`) and measures them on val, 101 labelled frames. With
-`--shipped` the fine-tuned network is not trained again: the shipped weights are measured.
+`--shipped` the fine-tuned network is not trained again: the shipped weights are measured. Weights
+that already lie in `--out` are measured as they are.
 """
 
 from __future__ import annotations
@@ -12,19 +13,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-from depth_snn.data.metrics import miou
+from depth_snn.data.metrics import miou, per_class_iou
+from depth_snn.data.readers import CAMVID_CLASSES
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.weights import facts_of, load_network, shipped
 from depth_snn.training.scores import score_text, unseen_scores
 
 COMMAND = "python benchmarks/measure_camvid.py --data DIR"
-NAMES = ("camvid_val_finetuned", "camvid_val_scratch", "camvid_minutes", "camvid_scratch_minutes")
+RECIPES = {"finetuned": "camvid", "scratch": "camvid_scratch"}
+NAMES = (
+    "camvid_val_finetuned", "camvid_val_scratch", "camvid_minutes", "camvid_scratch_minutes",
+    *(f"camvid_val_{kind}_{name}" for kind in RECIPES for name in CAMVID_CLASSES),
+)  # fmt: skip
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid"
 
 
 def trained(recipe: str, data: Path, folder: Path, more: list[str]) -> Path:
-    """Weights of a recipe, trained now."""
+    """Weights of a recipe, trained now unless they are there."""
     out = folder / f"{recipe}.safetensors"
+    if out.is_file():
+        return out
     words = ["train", recipe, "--out", str(out), "--data", str(data), *more]
     subprocess.run([sys.executable, "-m", "depth_snn.cli", *words], check=True)
     return out
@@ -44,7 +52,7 @@ def main() -> int:
     found: dict[str, tuple[float, str]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.out or Path(temporary)
-        for recipe, name in (("camvid", "finetuned"), ("camvid_scratch", "scratch")):
+        for kind, recipe in RECIPES.items():
             if recipe == "camvid" and options.shipped:
                 path = shipped("camvid")
             else:
@@ -52,7 +60,9 @@ def main() -> int:
             model = load_network(path)
             matrix = unseen_scores(model, clips=1, folder=options.data)["val"]
             print(f"{recipe}: {score_text(matrix, model.config)}")
-            found[f"camvid_val_{name}"] = (100 * miou(matrix), "%")
+            found[f"camvid_val_{kind}"] = (100 * miou(matrix), "%")
+            for name, value in zip(CAMVID_CLASSES, per_class_iou(matrix), strict=True):
+                found[f"camvid_val_{kind}_{name}"] = (100 * float(value), "%")
             found[f"{recipe}_minutes"] = (float(facts_of(path)["minutes"]), "min")
     figures: dict[str, Figure] = {
         name: found_now(value, unit=unit, command=COMMAND) for name, (value, unit) in found.items()
