@@ -32,7 +32,7 @@ from tests.unit.small import (
 F64 = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 CLOSE = 1e-5
-"""Sums of the same numbers in another order, by logits of the size of 10."""
+"""Sums of the same numbers in another order: difference ÷ largest logit."""
 
 
 def nested_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray[np.bool_]:
@@ -98,7 +98,8 @@ def test_sparse_frames_leave_no_drift(path: Path) -> None:
     for (before, scale), (after, _) in zip(first, state_errors(config, state), strict=True):
         assert np.abs(before).max() <= 1e-6 * scale
         assert np.abs(after - before).max() <= 1e-9 * scale
-    assert np.abs(logits.numpy() - dense_logits(model, frames[5])).max() <= CLOSE
+    dense = dense_logits(model, frames[5])
+    assert np.abs(logits.numpy() - dense).max() <= CLOSE * max(1.0, np.abs(dense).max())
 
 
 def partial_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray[np.bool_]:
