@@ -100,7 +100,7 @@ def main() -> int:
     parser.add_argument(
         "--small-frames", type=int, default=3, help="frames of small (default 3; 0: left out)"
     )
-    parser.add_argument("--deadline", type=float, default=300, help="seconds for each Lava run")
+    parser.add_argument("--deadline", type=float, default=600, help="seconds for each Lava run")
     options = parser.parse_args()
     try:
         figures = measure("tiny", options.frames, options.deadline)
