@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 FACTOR = 2
 """Pixels along a cell."""
 
 
-@njit(cache=True, nogil=True)
-def _best(cells: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def compiled(function: F) -> F:
+    """Numba's ``njit`` with a cache on disk, keeping the type of the function."""
+    return cast(F, njit(cache=True, nogil=True)(function))
+
+
+@compiled
+def _best(cells: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     rows, columns, classes = cells.shape
     best = np.empty((rows, columns), np.uint8)
     for r in range(rows):
@@ -24,9 +34,9 @@ def _best(cells: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     return best
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mixed(
-    cells: npt.NDArray[np.generic], r: int, c: int, other_r: int, other_c: int
+    cells: npt.NDArray[Any], r: int, c: int, other_r: int, other_c: int
 ) -> int:  # fmt: skip
     # Weights 9, 3, 3, 1 of 16: the cell, its two neighbours on the pixel's side, the diagonal one.
     top, most = 0, cells[r, c, 0]
@@ -38,8 +48,8 @@ def _mixed(
     return top
 
 
-@njit(cache=True, nogil=True)
-def upsampled_classes(cells: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+@compiled
+def upsampled_classes(cells: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Most likely class of every pixel, scores interpolated linearly from cells of 2×2 pixels.
 
     The same values as ``interpolate(mode="bilinear", align_corners=False)`` and then the largest;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -59,12 +60,12 @@ def _is_inside(name: str, parameter: Tensor) -> bool:
     return parameter.ndim > 1 and not outer
 
 
-def _muon() -> type[torch.optim.Optimizer]:
+def _muon() -> Callable[..., torch.optim.Optimizer]:
     try:
         from timm.optim import Muon
     except ImportError:
         raise ConfigError(
             "optimiser 'muon' needs timm (pip install '.[train]'); or set optimiser = 'adamw'"
         ) from None
-    found: type[torch.optim.Optimizer] = Muon
+    found: Callable[..., torch.optim.Optimizer] = Muon
     return found
