@@ -59,7 +59,7 @@ def add_policy_options(parser: argparse.ArgumentParser) -> None:
     """Network, policy file and the policy's fields."""
     group = parser.add_argument_group("network and pruning")
     group.add_argument("--network", default="small", metavar="NAME",
-                       help="shipped weights (small, street, tiny) or a file")  # fmt: skip
+                       help="shipped weights (small, street, camvid, tiny) or a file")  # fmt: skip
     group.add_argument(
         "--policy", metavar="FILE", help="policy file (TOML); options below override it"
     )
