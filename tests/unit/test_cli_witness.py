@@ -11,6 +11,7 @@ import pytest
 
 from depth_snn.cli.chain import engines, loop, witness
 from depth_snn.cli.chain.setup import Setup, load_policy, prepare
+from depth_snn.data.classes import CLASS_NAMES
 from depth_snn.data.frames import Frame, open_frames
 from depth_snn.errors import EngineError
 from loihi import lava_available
@@ -18,6 +19,7 @@ from sims.fast import simulate
 from sims.result import SimResult
 from sims.verdict import load_verdict
 from tests.unit.command import TINY, contents, depth_snn, refused
+from tests.unit.small import TINY as TINY_CONFIG
 
 LAVA, WHY = lava_available()
 
@@ -172,3 +174,13 @@ def test_lava_checks_gates_that_fire_and_restore() -> None:
     found = engines.small_lava_witness(8)
     assert (found["frames"], found["mismatches"]) == (8, 0)
     assert min(found[k] for k in ("gate_spikes", "restored_regions", "closed_tokens")) > 0
+
+
+def test_camvids_classes_are_shown_as_those_of_streets() -> None:
+    config = replace(TINY_CONFIG, classes=11)
+    logits = np.zeros((config.tokens, config.outputs), np.float32)
+    logits[:, 10 :: config.classes] = 1  # bicyclist everywhere
+    assert (loop.street_map(logits, config) == CLASS_NAMES.index("pedestrian")).all()
+    eight = np.zeros((TINY_CONFIG.tokens, TINY_CONFIG.outputs), np.float32)
+    eight[:, 7 :: TINY_CONFIG.classes] = 1
+    assert (loop.street_map(eight, TINY_CONFIG) == 7).all()

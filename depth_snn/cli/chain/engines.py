@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.cli.chain.loop import LOGITS, Collected, graph_inputs
+from depth_snn.cli.chain.loop import LOGITS, Collected, graph_inputs, street_map
 from depth_snn.cli.chain.setup import Setup, load_policy, prepare
 from depth_snn.cli.chain.witness import (
     lava_witness,
@@ -21,7 +21,6 @@ from depth_snn.data.frames import open_frames
 from depth_snn.errors import EngineError
 from depth_snn.pruning.decide import Decider, Decision
 from depth_snn.pruning.stream import PrunedStream, new_state
-from depth_snn.windows import class_map
 from sims.counts import NodeCounts
 
 LAVA_SECONDS_PER_STEP = 5.0
@@ -52,7 +51,7 @@ def run_other_engine(
     else:
         steps = len(out.inputs) + max(setup.graph.lags.values())
         result, _ = run_lava(setup.graph, inputs, lava_deadline(steps), False, (LOGITS,))
-    out.integer_map = [class_map(logits, setup.config) for logits in result.values[LOGITS]]
+    out.integer_map = [street_map(logits, setup.config) for logits in result.values[LOGITS]]
     return counts
 
 

@@ -14,8 +14,9 @@ import torch
 from conversion.gates import DRIVE, FIXED, SCHED
 from depth_snn.cli.chain.setup import Setup
 from depth_snn.cli.progress import Progress
-from depth_snn.config import PolicyConfig
+from depth_snn.config import NetworkConfig, PolicyConfig
 from depth_snn.data.frames import Frame
+from depth_snn.data.readers.classmaps import CAMVID_CLASSES, CAMVID_TO_STREET
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.decide import Decider, Decision
 from depth_snn.pruning.stream import PrunedStream, new_state
@@ -92,7 +93,15 @@ def gate_differences(
 def dense_step(model: DepthViTLoihi, rgb: Image, attention: str) -> Image:
     """Class map of the dense network, end to end from the frame."""
     picture = torch.from_numpy(rgb)[None].permute(0, 3, 1, 2).float()
-    return class_map(model(picture, attention)[0].numpy(), model.config)
+    return street_map(model(picture, attention)[0].numpy(), model.config)
+
+
+def street_map(logits: npt.NDArray[Any], config: NetworkConfig) -> Image:
+    """Class map in the eight street classes; CamVid's eleven become those they belong to."""
+    found = class_map(logits, config)
+    if config.classes == len(CAMVID_CLASSES):
+        return np.asarray(CAMVID_TO_STREET[found], np.uint8)
+    return found
 
 
 class Chain:
@@ -124,7 +133,7 @@ class Chain:
         now = out.clock("decide", begin)
         logits = self.stream.step(rgb, decision.restored.open, self.state).numpy()
         now = out.clock("network", now)
-        out.pruned_map.append(class_map(logits, self.setup.config))
+        out.pruned_map.append(street_map(logits, self.setup.config))
         out.clock("pruned_end_to_end", begin)
         self._dense(rgb)
         self._note(frame, decision)
@@ -163,7 +172,7 @@ class Chain:
         values = dict(self.fast.step(inputs))
         out.clock("integer_graph", start)
         integers = values[LOGITS]
-        out.integer_map.append(class_map(integers, self.setup.config))
+        out.integer_map.append(street_map(integers, self.setup.config))
         out.integer_error.append(float(np.abs(integers * out.scale - logits).mean()))
         out.gate_mismatches += gate_differences(decision, values, self.setup.policy)
 
