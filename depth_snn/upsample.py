@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-F = TypeVar("F", bound=Callable[..., Any])
+from depth_snn.compiled import compiled
 
 FACTOR = 2
 """Pixels along a cell."""
-
-
-def compiled(function: F) -> F:
-    """Numba's ``njit`` with a cache on disk, keeping the type of the function."""
-    return cast(F, njit(cache=True, nogil=True)(function))
 
 
 @compiled

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sims.fast.kernels import compiled
+from depth_snn.compiled import compiled
 
 IntArray = npt.NDArray[np.int64]
 

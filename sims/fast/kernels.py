@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from depth_snn.compiled import compiled
 
 IntArray = npt.NDArray[np.int64]
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def compiled(function: F) -> F:
-    """Numba's ``njit`` with a cache on disk, keeping the type of the function."""
-    return cast(F, njit(cache=True)(function))
 
 
 @compiled
