@@ -19,9 +19,10 @@ from depth_snn.data.frames import open_frames
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.models.weights import find_network
-from depth_snn.pruning.decide import Decider
+from depth_snn.pruning.pipeline import Pipeline
 from depth_snn.pruning.prices import prices_of
 from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.recovery.judge import ErrorJudge
 
 COMMAND = "python benchmarks/measure_exactness.py"
 NAMES = ("dense_equals_pruned_max_abs", "sparse_stream_max_abs")
@@ -42,13 +43,12 @@ def difference(pruned: torch.Tensor, model: DepthViTLoihi, rgb: npt.NDArray[np.u
 def with_nothing_pruned(model: DepthViTLoihi, frames: int) -> float:
     """Largest difference over a scene when every threshold is zero."""
     config = model.config
-    decider = Decider(config, ZERO, prices_of(config, scored=False))
-    stream, state, found = PrunedStream(model, scored=False), new_state(config), []
+    pipeline = Pipeline(model, ZERO, prices_of(config, scored=False), ErrorJudge(config))
+    found = []
     for frame in open_frames(SCENE, height=config.height, width=config.width, limit=frames):
-        decision = decider.decide(frame.rgb, None)
-        assert decision.restored.open.all(), "zero thresholds compute every token"
-        pruned = stream.step(frame.rgb, decision.restored.open, state)
-        found.append(difference(pruned, model, frame.rgb))
+        step = pipeline.step(frame.rgb)
+        assert step.decision.restored.open.all(), "zero thresholds compute every token"
+        found.append(difference(torch.from_numpy(step.logits), model, frame.rgb))
     return float(np.max(found))  # unlike max(), it does not lose a NaN
 
 

@@ -154,6 +154,9 @@ class GateConfig:
         cap_percent: Restored work allowed in any frame, percent of the pruned stream's own.
         refill_percent: Restored work allowed in the long run, same unit.
         body: Which body of the neuron runs: ``"loihi"``, ``"snntorch"`` or ``"norse"``.
+        drive: ``"change"``: the judged change of the region's tokens; ``"gradient"``: D_t, the
+            proposal's.
+        gain: Units of drive for one of change.
     """
 
     dv: int = 2048
@@ -163,6 +166,8 @@ class GateConfig:
     cap_percent: int = 15
     refill_percent: int = 10
     body: str = "loihi"
+    drive: str = "gradient"
+    gain: int = 16
 
     def __post_init__(self) -> None:
         if not 0 <= self.dv <= 4096:
@@ -173,6 +178,10 @@ class GateConfig:
             raise ConfigError(f"gate.reset {self.reset!r}: expected 'subtract' or 'zero'")
         if self.body not in ("loihi", "snntorch", "norse"):
             raise ConfigError(f"gate.body {self.body!r}: expected loihi, snntorch or norse")
+        if self.drive not in ("gradient", "change"):
+            raise ConfigError(f"gate.drive {self.drive!r}: expected gradient or change")
+        if not 1 <= self.gain < 2**15:
+            raise ConfigError(f"gate.gain {self.gain} is outside 1..32767")
         if self.hold < 1:
             raise ConfigError(f"gate.hold {self.hold} must be at least 1 frame")
         for key in ("cap_percent", "refill_percent"):
@@ -185,11 +194,14 @@ class PolicyConfig:
     """What is pruned and when.
 
     Attributes:
-        motion: Motion source, ``"patch"`` or ``"dis"``.
+        motion: Motion source: ``"patch"``, ``"dis"``, ``"codec"``, or ``"raft:FILE"``.
         tau_px: A token moves when its residual motion is at least this many pixels per frame and
             its pixels changed by at least half of ``tau_stale``.
-        tau_stale: A token is stale when its pixels differ from those last sent by at least this
-            many grey levels on average. With both thresholds 0 every token is computed.
+        tau_stale: A token is stale when what it shows is judged to be off by at least this: grey
+            levels on average for ``judge = "error"``. With both thresholds 0 all are computed.
+        judge: ``"error"``: pixels against those last computed on; or the name or path of trained
+            weights that read more than pixels.
+        carry: Whether what is shown moves along with the motion.
         token_rate: Share of the scheduled tokens cut in each layer, weakest L2 norm first; one
             number for all layers, or one for each.
         head_rate: Share of the heads cut physically in each layer, least important first; likewise.
@@ -199,14 +211,18 @@ class PolicyConfig:
     motion: str = "dis"
     tau_px: float = 0.6
     tau_stale: float = 5.0
+    judge: str = "error"
+    carry: bool = True
     token_rate: tuple[float, ...] = (0.1,)
     head_rate: tuple[float, ...] = (0.0,)
     recovery: bool = True
     gate: GateConfig = field(default_factory=GateConfig)
 
     def __post_init__(self) -> None:
-        if self.motion not in ("patch", "dis"):
-            raise ConfigError(f"motion {self.motion!r}: expected 'patch' or 'dis'")
+        if self.motion not in ("patch", "dis", "codec") and not self.motion.startswith("raft:"):
+            raise ConfigError(
+                f"motion {self.motion!r}: expected 'patch', 'dis', 'codec' or 'raft:FILE'"
+            )
         for key in ("tau_px", "tau_stale"):
             if not 0 <= getattr(self, key) < float("inf"):
                 raise ConfigError(f"{key} {getattr(self, key)} must be a number of 0 or more")

@@ -32,6 +32,14 @@ def token_windows(rgb: npt.NDArray[np.uint8], config: NetworkConfig) -> npt.NDAr
     return np.ascontiguousarray(strided).reshape(config.tokens, side * side * 3)
 
 
+def cell_order(config: NetworkConfig) -> npt.NDArray[np.int64]:
+    """Flat positions of each token's cells (N, cells²), in Z-order, in the map of all cells."""
+    (h, w), depth = config.grid, len(config.stem)
+    flat = np.arange(h * w * config.cells**2).reshape(h, *(2,) * depth, w, *(2,) * depth)
+    zigzag = [axis for k in range(depth) for axis in (1 + k, 2 + depth + k)]
+    return flat.transpose(0, 1 + depth, *zigzag).reshape(config.tokens, -1)
+
+
 def class_map(logits: npt.NDArray[np.generic], config: NetworkConfig) -> npt.NDArray[np.uint8]:
     """Most likely class of every pixel, scores interpolated linearly between cells.
 

@@ -13,9 +13,9 @@ import torch
 from depth_snn.config import PolicyConfig
 from depth_snn.data.frames import open_frames
 from depth_snn.models.weights import find_network
-from depth_snn.pruning.decide import Decider
+from depth_snn.pruning.pipeline import Pipeline
 from depth_snn.pruning.prices import prices_of
-from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.recovery.judge_file import make_judge
 
 FRAMES = 10
 TOLERANCE = 1e-5
@@ -26,19 +26,18 @@ def run(policy: PolicyConfig) -> tuple[float, float]:
     """Largest difference from the dense network, and the share of tokens computed."""
     model = find_network("tiny")
     config = model.config
-    decider = Decider(config, policy, prices_of(config, scored=policy.cuts_tokens))
-    stream, state = PrunedStream(model, scored=policy.cuts_tokens), new_state(config)
+    prices = prices_of(config, scored=policy.cuts_tokens)
+    pipeline = Pipeline(model, policy, prices, make_judge(policy.judge, config))
     differences, computed = [], []
     for frame in open_frames(
         "scene:driving", height=config.height, width=config.width, limit=FRAMES
     ):
-        decision = decider.decide(frame.rgb, state.strength if state.started else None)
-        pruned = stream.step(frame.rgb, decision.restored.open, state)
+        step = pipeline.step(frame.rgb)
         picture = torch.from_numpy(frame.rgb)[None].permute(0, 3, 1, 2).float()
         with torch.inference_mode():
             dense = model(picture, "linear")[0]
-        differences.append(float((pruned - dense).abs().max()))
-        computed.append(decision.restored.open.mean())
+        differences.append(float(np.abs(step.logits - dense.numpy()).max()))
+        computed.append(step.decision.restored.open.mean())
     return float(np.max(differences)), float(np.mean(computed))
 
 

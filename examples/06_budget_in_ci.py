@@ -12,7 +12,7 @@ from pathlib import Path
 
 KEPT = """format = 1
 [network]
-macs_ratio_max = 0.8
+macs_ratio_max = 1.0
 [recovery]
 extra_compute_percent_max = 15
 [quality]

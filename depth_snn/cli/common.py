@@ -63,7 +63,7 @@ def add_policy_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--policy", metavar="FILE", help="policy file (TOML); options below override it"
     )
-    group.add_argument("--motion", choices=("dis", "patch"), help="motion source")
+    group.add_argument("--motion", metavar="NAME", help="dis, patch, codec or raft:FILE")
     group.add_argument(
         "--tau-px", type=threshold, metavar="PX", help="motion that makes a token active"
     )

@@ -11,6 +11,7 @@ import av
 import av.container
 import cv2
 import numpy as np
+from av.codec.context import Flags2
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
@@ -18,6 +19,8 @@ from depth_snn.data.readers.spec import KINDS, is_dataset, open_clip
 from depth_snn.data.scene import SCENES, BurstEvent
 from depth_snn.data.scene.arrays import U8
 from depth_snn.errors import InputError
+from depth_snn.motion.base import Vectors
+from depth_snn.motion.codec import read_vectors
 
 IMAGE_SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp")
 _SCENE_FRAMES = 60
@@ -26,10 +29,17 @@ _SCENE_FPS = 15.0
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: rgb uint8 (H, W, 3), and label uint8 (H, W) where the source knows it."""
+    """One frame of a stream.
+
+    Attributes:
+        rgb: uint8 (H, W, 3).
+        label: uint8 (H, W) where the source knows it.
+        vectors: The codec's motion vectors, of videos that carry them.
+    """
 
     rgb: U8
     label: U8 | None
+    vectors: Vectors | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +205,7 @@ def _decoded(path: Path, size: tuple[int, int], limit: int | None) -> Iterator[F
     end_s = 0.0
     with _container(path) as container:
         stream = _video_stream(container, path)
+        stream.codec_context.flags2 |= Flags2.export_mvs
         try:
             for packet in container.demux(stream):
                 packets += packet.size > 0
@@ -202,7 +213,8 @@ def _decoded(path: Path, size: tuple[int, int], limit: int | None) -> Iterator[F
                     if picture.is_corrupt:
                         raise _damaged(path, count, "damaged picture")
                     end_s = max(end_s, picture.time or 0.0)
-                    yield Frame(_fit(picture.to_ndarray(format="rgb24"), size), None)
+                    rgb = _fit(picture.to_ndarray(format="rgb24"), size)
+                    yield Frame(rgb, None, read_vectors(picture))
                     count += 1
                     if count == limit:
                         return

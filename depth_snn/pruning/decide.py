@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from depth_snn.config import NetworkConfig, PolicyConfig
-from depth_snn.motion.sources import MotionSource, make_source, staleness
-from depth_snn.neurons.bodies import make_body
-from depth_snn.neurons.lif_integer import LIFParams
 from depth_snn.pruning.plan import schedule
 from depth_snn.pruning.prices import Prices
-from depth_snn.recovery.drive import Gradient, drive_macs, feature_gradient, region_drive
-from depth_snn.recovery.restore import (
-    Restored,
-    RestoreParams,
-    restore_step,
-    restore_zeros,
-)
-from depth_snn.windows import token_windows
+from depth_snn.recovery.restore import Restored, RestoreParams, restore_step, restore_zeros
+from depth_snn.recovery.rules import Rule, Scene, make_rule
 
 REUSED, COMPUTED, RESTORED, CUT = range(4)
 """What happened to a token in a frame."""
 
+F32 = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -36,6 +28,7 @@ class Decision:
     Attributes:
         rgb: The frame (H, W, 3).
         residual_px: Motion of each token beyond the camera's, pixels (N,).
+        change: How far what it shows may be off, in the judge's units (N,).
         drive: Input of the gate neurons (R,).
         membrane: Their potential before reset, 1/64 drive units (R,).
         spikes: Their spikes (R,).
@@ -47,6 +40,7 @@ class Decision:
 
     rgb: npt.NDArray[np.uint8]
     residual_px: npt.NDArray[np.float32]
+    change: npt.NDArray[np.float32]
     drive: npt.NDArray[np.int64]
     membrane: npt.NDArray[np.int64]
     spikes: Mask
@@ -71,22 +65,27 @@ class Decision:
 
 
 class Decider:
-    """Motion, gates, schedule and cap of one stream; remembers the last frame and what was sent.
+    """Schedule, recovery and cap of one stream.
 
     Args:
         config: Shape of the network, with the heads that are left.
         policy: Thresholds, rates and gate.
         prices: MACs per token and stage, and of the stem.
+        judge_macs: MACs of one frame's judgement of the tokens.
+        rule: Who asks to be restored; None for the policy's spikes, or for nobody.
     """
 
-    def __init__(self, config: NetworkConfig, policy: PolicyConfig, prices: Prices) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        policy: PolicyConfig,
+        prices: Prices,
+        judge_macs: int,
+        rule: Rule | None = None,
+    ) -> None:
         self.config, self.policy, gate = config, policy, policy.gate
         self.token_rates = policy.rates("token_rate", config.layers)
-        self.source: MotionSource = make_source(policy.motion, config)
-        reset: Literal["zero", "subtract"] = "zero" if gate.reset == "zero" else "subtract"
-        self.body = make_body(
-            gate.body, config.regions, LIFParams(dv=gate.dv, vth=gate.vth, reset=reset)
-        )
+        self.rule = rule or make_rule("spikes" if policy.recovery else "none", config, gate)
         self.params = RestoreParams(
             region_of=config.region_of(), price=prices.per_stage(),
             own_price=prices.own_per_stage(), regions=config.regions,
@@ -94,66 +93,35 @@ class Decider:
             capacity=prices.dense_macs(),
         )  # fmt: skip
         self.restore_state = restore_zeros(config.regions)
-        gate_macs = drive_macs(config) + 2 * config.regions + config.stages * config.tokens
-        self.gate_macs = gate_macs if policy.recovery else 0
+        restoring = config.stages * config.tokens if self.rule.macs else 0
+        self.gate_macs = judge_macs + self.rule.macs + restoring
         self.stem_macs = prices.fixed_macs()
-        self.last_rgb: npt.NDArray[np.uint8] | None = None
-        self.last_gradient: Gradient | None = None
-        self.sent: npt.NDArray[np.uint8] | None = None
 
-    def decide(
-        self, rgb: npt.NDArray[np.uint8], strength: npt.NDArray[np.float32] | None
-    ) -> Decision:
+    def decide(self, scene: Scene, motion_macs: int, strength: F32 | None) -> Decision:
         """Decide the next frame of the stream.
 
         Args:
-            rgb: The frame (H, W, 3).
+            scene: What is known of the frame; before anything was shown it is computed whole.
+            motion_macs: Work spent on motion and on carrying the view along it.
             strength: L2 norms of the tokens at each block's entrance, as last computed (L, N);
                 None on the first frame.
         """
-        windows = token_windows(rgb, self.config)
-        residual, active, motion_macs = self._active(rgb, windows)
-        sched = schedule(active, strength, self.token_rates)
-        drive = self._drive(rgb)
-        spikes, membrane = self.body.step(drive)
+        sched = schedule(self._active(scene), strength, self.token_rates)
+        ask = self.rule.ask(scene)
         restored, self.restore_state = restore_step(
-            spikes, membrane, sched, self.gate_macs + self.stem_macs, self.restore_state,
+            ask.spikes, ask.membrane, sched, self.gate_macs + self.stem_macs, self.restore_state,
             self.params,
         )  # fmt: skip
-        self._remember(rgb, windows, restored.open[-1])
         return Decision(
-            rgb, residual, drive, membrane, spikes, sched, restored, motion_macs, self.gate_macs,
-            self.stem_macs,
+            scene.rgb, scene.motion, scene.change, ask.drive, ask.membrane, ask.spikes, sched,
+            restored, motion_macs, self.gate_macs, self.stem_macs,
         )  # fmt: skip
 
-    def _drive(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-        """D_t of every region; silence when recovery is off."""
-        if not self.policy.recovery:
-            return np.zeros(self.config.regions, np.int64)
-        gradient = feature_gradient(rgb, self.config)
-        before, self.last_gradient = self.last_gradient, gradient
-        return region_drive(gradient, before, self.config)
-
-    def _active(
-        self, rgb: npt.NDArray[np.uint8], windows: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], Mask, int]:
-        """Residual motion, tokens that moved or went stale, and the MACs of finding out."""
-        tokens = self.config.tokens
-        if self.last_rgb is None or self.sent is None:
-            return np.zeros(tokens, np.float32), np.ones(tokens, bool), 0
-        motion = self.source.measure(self.last_rgb, rgb)
-        change = staleness(windows, self.sent)
-        # Flow on flat walls is noise: motion counts only where pixels changed at least a little.
-        seen = change >= self.policy.tau_stale / 2
-        moved = (motion.residual_px >= self.policy.tau_px) & seen
-        stale = change >= self.policy.tau_stale
-        return motion.residual_px, moved | stale, motion.macs + windows.size
-
-    def _remember(
-        self, rgb: npt.NDArray[np.uint8], windows: npt.NDArray[np.uint8], sent: Mask
-    ) -> None:
-        # A token that was cut on the way has not sent its change: it stays stale and comes back.
-        self.last_rgb = rgb
-        if self.sent is None:
-            self.sent = windows.copy()
-        self.sent[sent] = windows[sent]
+    def _active(self, scene: Scene) -> Mask:
+        """Tokens that went stale, or moved by themselves and changed at least a little."""
+        policy = self.policy
+        if not scene.view.started:
+            return np.ones(self.config.tokens, bool)
+        moved = (scene.motion >= policy.tau_px) & (scene.change >= policy.tau_stale / 2)
+        out: Mask = moved | (scene.change >= policy.tau_stale)
+        return out

@@ -70,19 +70,23 @@ class PrunedStream:
     def __init__(self, model: DepthViTLoihi, *, scored: bool = True) -> None:
         self.model, self.config, self.scored = model, model.config, scored
         levels = range(len(model.config.stem))
-        self.stem = [ReadyLevel(model.stem, level) for level in levels]
+        self.levels = [ReadyLevel(model.stem, level) for level in levels]
         self.patches = patch_positions(self.config)
         self.cells = [cell_positions(self.config, level + 1) for level in levels]
         self.embed = model.embed.weight.permute(0, 2, 3, 1).flatten(1).contiguous()
         self.blocks = [ReadyBlock(block) for block in model.blocks]
         self.norm = ReadyNorm(model.norm)
 
-    @torch.inference_mode()
     def step(self, rgb: npt.NDArray[np.uint8], opened: Mask, state: StreamState) -> Tensor:
-        """Compute one frame.
+        """Compute one frame; see :meth:`stem` and :meth:`run`."""
+        return self.run(self.stem(rgb, state), opened, state)
+
+    @torch.inference_mode()
+    def run(self, levels: list[Tensor], opened: Mask, state: StreamState) -> Tensor:
+        """Compute what is open, behind the stem.
 
         Args:
-            rgb: The frame (H, W, 3).
+            levels: What :meth:`stem` gave for this frame.
             opened: Tokens to compute in each stage (S, N); all of them on the first frame.
             state: Memory, updated in place.
 
@@ -92,7 +96,6 @@ class PrunedStream:
         if not state.started and not opened.all():
             raise ValueError("the first frame of a stream must open every token in every stage")
         rows = [torch.from_numpy(np.flatnonzero(row)) for row in opened]
-        levels = self._levels(rgb, state)
         if rows[0].numel():
             self._embed(levels[-1], rows[0], state)
         for layer, block in enumerate(self.blocks):
@@ -106,13 +109,14 @@ class PrunedStream:
         state.started = True
         return state.logits
 
-    def _levels(self, rgb: npt.NDArray[np.uint8], state: StreamState) -> list[Tensor]:
-        """The stem's features of the whole picture, one (1, C, h, w) per level, finest first."""
+    @torch.inference_mode()
+    def stem(self, rgb: npt.NDArray[np.uint8], state: StreamState) -> list[Tensor]:
+        """The stem's features of a frame (H, W, 3), one (1, C, h, w) per level, finest first."""
         margin, levels = self.config.margin, []
         inner = state.picture[..., margin:-margin, margin:-margin]
         inner.copy_(torch.from_numpy(rgb).permute(2, 0, 1)).sub_(INPUT_OFFSET).div_(INPUT_SCALE)
         x = state.picture
-        for level in self.stem:
+        for level in self.levels:
             x = level(x)
             levels.append(x)
         return levels

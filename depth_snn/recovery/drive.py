@@ -54,6 +54,15 @@ def region_drive(
     return np.minimum(root, DRIVE_MAX)
 
 
+def change_drive(
+    change: npt.NDArray[np.float32], gain: int, config: NetworkConfig
+) -> npt.NDArray[np.int64]:
+    """The judged change of every region's tokens, summed, times the gain, rounded down (R,)."""
+    total = np.bincount(config.region_of(), change.astype(np.float64), config.regions)
+    out: npt.NDArray[np.int64] = np.minimum(np.floor(total * gain), DRIVE_MAX).astype(np.int64)
+    return out
+
+
 def drive_macs(config: NetworkConfig) -> int:
     """MACs charged for one frame's D_t: every addition, difference and square counts as one."""
     cells = (config.height // CELL) * (config.width // CELL)

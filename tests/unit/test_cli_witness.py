@@ -101,7 +101,7 @@ def test_every_value_a_gate_decides_by_is_compared(
 ) -> None:
     chain = loop.Chain(tiny, keep_inputs=0)
     frame = frames_of(tiny, 1)[0]
-    decision = chain.decider.decide(frame.rgb, None)
+    decision = chain.pipeline.step(frame.rgb).decision
     assert chain.fast is not None
     values = dict(chain.fast.step(loop.graph_inputs(decision, recovery=True)))
     assert loop.gate_differences(decision, values, tiny.policy) == 0

@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pytest
 
 from depth_snn.config import GateConfig, PolicyConfig
-from depth_snn.pruning.decide import COMPUTED, CUT, RESTORED, REUSED, Decider, Decision
+from depth_snn.pruning.decide import COMPUTED, CUT, RESTORED, REUSED, Decision
+from depth_snn.pruning.pipeline import Pipeline
 from depth_snn.pruning.prices import Prices, prices_of
-from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.recovery.judge import ErrorJudge
+from depth_snn.recovery.judge_file import make_judge
 from tests.unit.small import TINY, scene_frames, settled_network
 
 LIVELY = PolicyConfig(
@@ -21,17 +23,15 @@ LIVELY = PolicyConfig(
 """On the tiny scene some tokens of every state come up."""
 
 
+def pipeline_of(policy: PolicyConfig) -> tuple[Pipeline, Prices]:
+    prices = prices_of(TINY, scored=policy.cuts_tokens)
+    return Pipeline(settled_network(), policy, prices, make_judge(policy.judge, TINY)), prices
+
+
 def play(policy: PolicyConfig, count: int = 12) -> tuple[list[Decision], Prices]:
     """Decisions over a scene, with the strengths that a network gives."""
-    prices = prices_of(TINY, scored=policy.cuts_tokens)
-    decider, model = Decider(TINY, policy, prices), settled_network()
-    stream, state = PrunedStream(model, scored=policy.cuts_tokens), new_state(TINY)
-    decisions = []
-    for rgb in scene_frames(TINY, count):
-        decision = decider.decide(rgb, state.strength.copy() if state.started else None)
-        stream.step(rgb, decision.restored.open, state)
-        decisions.append(decision)
-    return decisions, prices
+    pipeline, prices = pipeline_of(policy)
+    return [pipeline.step(rgb).decision for rgb in scene_frames(TINY, count)], prices
 
 
 @pytest.mark.parametrize("motion", ["patch", "dis"])
@@ -65,14 +65,13 @@ def test_the_ledger_is_what_is_executed(motion: str) -> None:
 
 
 def test_first_frame_is_whole_and_a_still_stream_costs_nothing_more() -> None:
-    prices = prices_of(TINY, scored=True)
-    decider = Decider(TINY, LIVELY, prices)
+    pipeline, prices = pipeline_of(LIVELY)
     rgb = scene_frames(TINY, 1)[0]
-    first = decider.decide(rgb, None)
+    first = pipeline.step(rgb).decision
     assert first.sched.all() and first.motion_macs == 0 and not first.drive.any()
-    strength = np.ones((TINY.layers, TINY.tokens), np.float32)
+    # The first frame cuts nothing, so nothing is left to come back.
     for _ in range(3):
-        still = decider.decide(rgb, strength)
+        still = pipeline.step(rgb).decision
         assert not still.restored.open.any() and still.restored.spent_macs == 0
         assert still.restored.base_macs == still.fixed_macs
         assert still.fixed_macs == still.gate_macs + still.stem_macs
@@ -80,24 +79,28 @@ def test_first_frame_is_whole_and_a_still_stream_costs_nothing_more() -> None:
         assert (still.token_state() == REUSED).all()
 
 
-def test_slow_drift_is_computed_in_the_end() -> None:
+@pytest.mark.parametrize("carry", [True, False])
+def test_slow_drift_is_computed_in_the_end(carry: bool) -> None:
     """One grey level a frame stays below both thresholds from frame to frame."""
-    policy = replace(LIVELY, tau_stale=4.0, token_rate=(0.0,), recovery=False)
-    decider = Decider(TINY, policy, prices_of(TINY, scored=False))
+    pipeline, _ = pipeline_of(
+        replace(LIVELY, tau_stale=4.0, token_rate=(0.0,), recovery=False, carry=carry)
+    )
     grey = np.full((TINY.height, TINY.width, 3), 80, np.uint8)
-    strength = np.ones((TINY.layers, TINY.tokens), np.float32)
     computed = []
     for f in range(13):
-        row = decider.decide(grey + np.uint8(f), strength).sched[0].reshape(TINY.grid)
+        row = pipeline.step(grey + np.uint8(f)).decision.sched[0].reshape(TINY.grid)
         # What tokens at the edge see of the padding never changes, so they are computed later.
         if row[1:-1, 1:-1].all():
             computed.append(f)
-    assert computed == [0, 4, 8, 12]
+    # Flow on a flat wall is arbitrary: it may bring a token forward, never put it off.
+    assert computed[:2] == [0, 4] and max(np.diff(computed)) <= 4 and computed[-1] >= 9
 
 
 def test_without_recovery_nothing_is_restored() -> None:
     decisions, _ = play(replace(LIVELY, recovery=False))
-    assert not any(d.drive.any() or d.spikes.any() or d.gate_macs for d in decisions)
+    assert not any(d.drive.any() or d.spikes.any() for d in decisions)
+    judged = ErrorJudge(TINY).macs
+    assert all(d.gate_macs == judged for d in decisions)
     assert all(np.array_equal(d.sched, d.restored.open) for d in decisions)
 
 

@@ -8,8 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from depth_snn.errors import ConfigError
-from depth_snn.motion.sources import SOURCES, make_source, staleness
-from depth_snn.windows import token_windows
+from depth_snn.motion.sources import SOURCES, make_source
 from tests.unit.small import STREET
 
 Image = npt.NDArray[np.uint8]
@@ -96,25 +95,7 @@ def test_same_frames_same_motion(name: str) -> None:
 
 
 def test_unknown_source() -> None:
-    with pytest.raises(ConfigError, match="motion source 'radar': expected one of patch, dis"):
+    with pytest.raises(
+        ConfigError, match="motion source 'radar': expected one of patch, dis, codec"
+    ):
         make_source("radar", CONFIG)
-
-
-def test_staleness_is_the_mean_absolute_difference() -> None:
-    rng = np.random.default_rng(0)
-    a, b = (rng.integers(0, 256, (CONFIG.tokens, 768)).astype(np.uint8) for _ in "ab")
-    expected = np.abs(a.astype(float) - b).mean(1)
-    np.testing.assert_allclose(staleness(a, b), expected, rtol=1e-5)
-    assert not staleness(a, a).any()
-
-
-def test_slow_drift_adds_up() -> None:
-    """One grey level a frame never moves by itself; against what was sent it shows in the end."""
-    dark = np.full((CONFIG.height, CONFIG.width, 3), 50, np.uint8)
-    sent = token_windows(dark, CONFIG)
-    inside = np.zeros(CONFIG.grid, bool)
-    inside[1:-1, 1:-1] = True  # windows at the edge also see the padding, which stays
-    for step in range(1, 9):
-        values = staleness(token_windows(dark + np.uint8(step), CONFIG), sent)
-        np.testing.assert_allclose(values[inside.ravel()], step)
-        assert (values[~inside.ravel()] < step).all()

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.cli.chain.loop import LOGITS, Collected, graph_inputs, street_map
+from depth_snn.cli.chain.loop import LOGITS, Collected, graph_inputs
 from depth_snn.cli.chain.setup import Setup, load_policy, prepare
+from depth_snn.cli.chain.shown import IntegerView
 from depth_snn.cli.chain.witness import (
     lava_witness,
     reference_witness,
@@ -19,8 +20,8 @@ from depth_snn.cli.chain.witness import (
 )
 from depth_snn.data.frames import open_frames
 from depth_snn.errors import EngineError
-from depth_snn.pruning.decide import Decider, Decision
-from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.pruning.decide import Decision
+from depth_snn.pruning.pipeline import Pipeline
 from sims.counts import NodeCounts
 
 LAVA_SECONDS_PER_STEP = 5.0
@@ -51,7 +52,10 @@ def run_other_engine(
     else:
         steps = len(out.inputs) + max(setup.graph.lags.values())
         result, _ = run_lava(setup.graph, inputs, lava_deadline(steps), False, (LOGITS,))
-    out.integer_map = [street_map(logits, setup.config) for logits in result.values[LOGITS]]
+    view = IntegerView(setup.config, out.scale)
+    computed = [decision.restored.open[-1] for decision in out.decisions]
+    frames = zip(result.values[LOGITS], out.flows, computed, strict=True)
+    out.integer_map = [view.show(*frame) for frame in frames]
     return counts
 
 
@@ -119,12 +123,5 @@ def record_inputs(
 
 def decide_all(setup: Setup, frames: Sequence[npt.NDArray[np.uint8]]) -> list[Decision]:
     """Decisions on these frames under the setup's policy, each after the network ran the last."""
-    decider = Decider(setup.config, setup.policy, setup.prices)
-    stream = PrunedStream(setup.model, scored=setup.policy.cuts_tokens)
-    state = new_state(setup.config)
-    decisions = []
-    for rgb in frames:
-        decision = decider.decide(rgb, state.strength if state.started else None)
-        stream.step(rgb, decision.restored.open, state)
-        decisions.append(decision)
-    return decisions
+    pipeline = Pipeline(setup.model, setup.policy, setup.prices, setup.judge)
+    return [pipeline.step(rgb).decision for rgb in frames]

@@ -13,13 +13,14 @@ import torch
 
 from conversion.gates import DRIVE, FIXED, SCHED
 from depth_snn.cli.chain.setup import Setup
+from depth_snn.cli.chain.shown import IntegerView, street_classes
 from depth_snn.cli.progress import Progress
 from depth_snn.config import NetworkConfig, PolicyConfig
 from depth_snn.data.frames import Frame
-from depth_snn.data.readers.classmaps import CAMVID_CLASSES, CAMVID_TO_STREET
 from depth_snn.models.vit_loihi import DepthViTLoihi
-from depth_snn.pruning.decide import Decider, Decision
-from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.motion.base import Flow
+from depth_snn.pruning.decide import Decision
+from depth_snn.pruning.pipeline import Pipeline, Step
 from depth_snn.windows import class_map
 from sims.fast import FastSimulator
 
@@ -47,6 +48,7 @@ class Collected:
     integer_map: list[Image] = field(default_factory=list)
     gate_mismatches: int = 0
     inputs: list[Inputs] = field(default_factory=list)
+    flows: list[Flow | None] = field(default_factory=list)
     times_ms: dict[str, list[float]] = field(default_factory=dict)
     scale: float = 1.0
     integer_error: list[float] = field(default_factory=list)
@@ -98,10 +100,7 @@ def dense_step(model: DepthViTLoihi, rgb: Image, attention: str) -> Image:
 
 def street_map(logits: npt.NDArray[Any], config: NetworkConfig) -> Image:
     """Class map in the eight street classes; CamVid's eleven become those they belong to."""
-    found = class_map(logits, config)
-    if config.classes == len(CAMVID_CLASSES):
-        return np.asarray(CAMVID_TO_STREET[found], np.uint8)
-    return found
+    return street_classes(class_map(logits, config), config)
 
 
 class Chain:
@@ -115,12 +114,11 @@ class Chain:
 
     def __init__(self, setup: Setup, *, keep_inputs: int, simulate: bool = True) -> None:
         self.setup, self.keep_inputs = setup, keep_inputs
-        self.decider = Decider(setup.config, setup.policy, setup.prices)
-        self.stream = PrunedStream(setup.model, scored=setup.policy.cuts_tokens)
-        self.state = new_state(setup.config)
+        self.pipeline = Pipeline(setup.model, setup.policy, setup.prices, setup.judge)
         self.fast = FastSimulator(setup.graph, (LOGITS, *GATE_PROBES)) if simulate else None
         self.out = Collected()
         self.out.scale = float(setup.graph.meta["scales"]["head.out"])
+        self.integer_view = IntegerView(setup.config, self.out.scale)
 
     def step(self, frame: Frame) -> None:
         """Run one frame through everything and note the results."""
@@ -128,16 +126,18 @@ class Chain:
         if not out.rgb:
             for attention in DENSE_ATTENTIONS:
                 dense_step(self.setup.dense, rgb, attention)  # warm-up, outside every clock
-        begin = time.perf_counter()
-        decision = self.decider.decide(rgb, self.state.strength if self.state.started else None)
-        now = out.clock("decide", begin)
-        logits = self.stream.step(rgb, decision.restored.open, self.state).numpy()
-        now = out.clock("network", now)
-        out.pruned_map.append(street_map(logits, self.setup.config))
+        begin = last = time.perf_counter()
+
+        def lap(name: str) -> None:
+            nonlocal last
+            last = out.clock(name, last)
+
+        step = self.pipeline.step(rgb, frame.vectors, lap)
         out.clock("pruned_end_to_end", begin)
+        out.pruned_map.append(street_classes(step.classes, self.setup.config))
         self._dense(rgb)
-        self._note(frame, decision)
-        self._integers(decision, logits)
+        self._note(frame, step.decision)
+        self._integers(step)
 
     def _dense(self, rgb: Image) -> None:
         """The dense network with both kinds of attention, timed."""
@@ -160,10 +160,13 @@ class Chain:
         macs["gate"] += decision.gate_macs
         out.macs.append(macs)
 
-    def _integers(self, decision: Decision, logits: npt.NDArray[np.float32]) -> None:
-        out = self.out
+    def _integers(self, step: Step) -> None:
+        out, decision = self.out, step.decision
         inputs = graph_inputs(decision, recovery=self.setup.policy.recovery)
+        carried = step.motion if self.setup.policy.carry else None
+        flow = carried.flow if carried is not None else None
         if len(out.inputs) < self.keep_inputs:
+            out.flows.append(flow)
             bytes_ = {k: inputs[k].astype(np.uint8) for k in (PIXELS, SCHED)}
             out.inputs.append(inputs | bytes_)  # type: ignore[arg-type]
         if self.fast is None:
@@ -172,8 +175,9 @@ class Chain:
         values = dict(self.fast.step(inputs))
         out.clock("integer_graph", start)
         integers = values[LOGITS]
-        out.integer_map.append(street_map(integers, self.setup.config))
-        out.integer_error.append(float(np.abs(integers * out.scale - logits).mean()))
+        shown = self.integer_view.show(integers, flow, decision.restored.open[-1])
+        out.integer_map.append(shown)
+        out.integer_error.append(float(np.abs(integers * out.scale - step.logits).mean()))
         out.gate_mismatches += gate_differences(decision, values, self.setup.policy)
 
 

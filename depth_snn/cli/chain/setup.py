@@ -19,6 +19,8 @@ from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.models.weights import find_network
 from depth_snn.pruning.heads import cut_heads, plan_heads
 from depth_snn.pruning.prices import Prices, prices_of
+from depth_snn.recovery.judge import Judge
+from depth_snn.recovery.judge_file import make_judge
 
 CALIBRATION_SEED = 424_242
 CALIBRATION_FRAMES = 8
@@ -34,6 +36,7 @@ class Setup:
         policy: What is pruned and when.
         prices: MACs per token and stage, and of the stem.
         graph: The integer graph with its gates.
+        judge: How far each token's shown result is off; one for each stream.
         dense: The network before heads were cut; the yardstick of accuracy, work and time.
         dense_prices: Its MACs.
     """
@@ -43,6 +46,7 @@ class Setup:
     policy: PolicyConfig
     prices: Prices
     graph: Graph
+    judge: Judge
     dense: DepthViTLoihi
     dense_prices: Prices
 
@@ -109,4 +113,5 @@ def prepare(network: str, policy: PolicyConfig, calibrate: str | None = None) ->
     prices = prices_of(config, scored=policy.cuts_tokens)
     graph = convert(model, policy.gate, prices, calibration_clip(config, calibrate))
     dense_prices = prices_of(dense.config, scored=False)
-    return Setup(model, config, policy, prices, graph, dense, dense_prices)
+    judge = make_judge(policy.judge, config)
+    return Setup(model, config, policy, prices, graph, judge, dense, dense_prices)

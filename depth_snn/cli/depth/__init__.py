@@ -1,0 +1,1 @@
+"""`depth-snn eval --protocol depth`: dense, irreversible and recovering streams side by side."""

@@ -1,0 +1,124 @@
+"""One clip through one way of pruning, scored frame by frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from depth_snn.config import PolicyConfig
+from depth_snn.data.frames import Frame
+from depth_snn.data.metrics import Counts, frame_matrices
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.pruning.heads import cut_heads, plan_heads
+from depth_snn.pruning.pipeline import Pipeline
+from depth_snn.pruning.prices import prices_of
+from depth_snn.recovery.judge_file import make_judge
+from depth_snn.recovery.rules import make_rule
+from depth_snn.windows import class_map
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to run a stream.
+
+    Attributes:
+        name: What tables call it.
+        policy: What is pruned and when; None for the dense network.
+        rule: Who asks to be restored.
+    """
+
+    name: str
+    policy: PolicyConfig | None
+    rule: str = "spikes"
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """One clip under one method.
+
+    Attributes:
+        matrices: Confusion matrix of every frame (T, C, C).
+        work: Executed ÷ dense MACs of every frame after the first (T − 1,), everything included.
+        extra: Restored ÷ own MACs of the same frames.
+        seconds: Wall time of every frame after the first, end to end.
+    """
+
+    matrices: Counts
+    work: Floats
+    extra: Floats
+    seconds: Floats
+
+
+class Player:
+    """Runs clips through methods; networks with cut heads are made once.
+
+    Args:
+        model: Network in evaluation mode, nothing cut.
+    """
+
+    def __init__(self, model: DepthViTLoihi) -> None:
+        self.model = model
+        self.dense_macs = prices_of(model.config, scored=False).dense_macs()
+        self._cut: dict[tuple[float, ...], DepthViTLoihi] = {}
+
+    def play(self, clip: Sequence[Frame], method: Method) -> Played:
+        """Run a labelled clip from its first frame."""
+        if method.policy is None:
+            return self._dense(clip)
+        policy = method.policy
+        model = self._with_heads(policy)
+        prices = prices_of(model.config, scored=policy.cuts_tokens)
+        judge = make_judge(policy.judge, model.config)
+        rule = make_rule(method.rule, model.config, policy.gate)
+        pipeline = Pipeline(model, policy, prices, judge, rule)
+        maps, work, extra, seconds = [], [], [], []
+        for frame in clip:
+            start = time.perf_counter()
+            step = pipeline.step(frame.rgb, frame.vectors)
+            seconds.append(time.perf_counter() - start)
+            decision = step.decision
+            macs = sum(prices.executed(decision.restored.open.sum(1)).values())
+            work.append(macs + decision.motion_macs + decision.gate_macs)
+            extra.append(decision.restored.spent_macs / decision.restored.base_macs)
+            maps.append(step.classes)
+        return Played(
+            _scored(maps, clip, model.config.classes), np.array(work[1:]) / self.dense_macs,
+            np.array(extra[1:]), np.array(seconds[1:]),
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def _dense(self, clip: Sequence[Frame]) -> Played:
+        maps, seconds = [], []
+        for frame in clip:
+            start = time.perf_counter()
+            picture = torch.from_numpy(frame.rgb)[None].permute(0, 3, 1, 2).float()
+            maps.append(class_map(self.model(picture, "sdpa")[0].numpy(), self.model.config))
+            seconds.append(time.perf_counter() - start)
+        ones = np.ones(len(maps) - 1)
+        matrices = _scored(maps, clip, self.model.config.classes)
+        return Played(matrices, ones, 0 * ones, np.array(seconds[1:]))
+
+    def _with_heads(self, policy: PolicyConfig) -> DepthViTLoihi:
+        rates = policy.rates("head_rate", self.model.config.layers)
+        if not any(rates):
+            return self.model
+        if rates not in self._cut:
+            self._cut[rates] = cut_heads(self.model, plan_heads(self.model, rates))
+        return self._cut[rates]
+
+
+def without_recovery(policy: PolicyConfig) -> PolicyConfig:
+    """The same pruning, and nothing comes back but by itself."""
+    return replace(policy, recovery=False)
+
+
+def _scored(maps: list[npt.NDArray[np.uint8]], clip: Sequence[Frame], classes: int) -> Counts:
+    truth = np.stack([frame.label for frame in clip if frame.label is not None])
+    return frame_matrices(np.stack(maps), truth, classes)

@@ -1,0 +1,104 @@
+"""RAFT-small as a motion source: exact and dear, weights from a local file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from depth_snn.config import NetworkConfig
+from depth_snn.errors import ConfigError, InputError, MissingDependency
+from depth_snn.motion.base import Flow, Image, Motion, Vectors, explain
+
+UPDATES = 4
+"""Refinements of the flow; the published network makes 12 and costs more than it gains here."""
+
+
+def raft_network() -> nn.Module:
+    """Torchvision's RAFT-small (Teed and Deng 2020) with random weights.
+
+    Raises:
+        MissingDependency: if torchvision is absent.
+    """
+    try:
+        from torchvision.models.optical_flow import raft_small
+    except ImportError:
+        raise MissingDependency(
+            "RAFT needs torchvision: pip install torchvision, or use motion dis, codec or patch"
+        ) from None
+    made: nn.Module = raft_small(weights=None, progress=False)
+    return made
+
+
+def load_raft(path: Path) -> nn.Module:
+    """RAFT-small with the weights of a safetensors file, in evaluation mode.
+
+    Raises:
+        InputError: if the file is damaged or holds another network.
+    """
+    model = raft_network()
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"{path}: not the weights of RAFT-small ({first})") from None
+    return model.eval()
+
+
+def picture(rgb: Image) -> Tensor:
+    """A frame (H, W, 3) as RAFT takes it: (1, 3, H, W), −1 to 1."""
+    return torch.from_numpy(rgb)[None].permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class RaftFlow:
+    """RAFT-small, minus the camera's motion.
+
+    Args:
+        config: Shape of the segmentation network; RAFT needs at least 128 pixels each way.
+        path: Its weights, as `depth-snn flow` writes them.
+
+    Raises:
+        ConfigError: if frames are too small for it.
+    """
+
+    name = "raft"
+
+    def __init__(self, config: NetworkConfig, path: Path) -> None:
+        if min(config.height, config.width) < 128 or config.height % 8 or config.width % 8:
+            raise ConfigError(
+                f"motion raft: frames of {config.width}×{config.height}; RAFT needs at least "
+                "128 pixels each way, in multiples of 8"
+            )
+        self.config, self.model = config, load_raft(path)
+        self.macs = raft_macs(self.model, config)
+
+    @torch.inference_mode()
+    def measure(self, before: Image, now: Image, vectors: Vectors | None = None) -> Motion:
+        """See :class:`~depth_snn.motion.base.MotionSource`."""
+        flow = self.model(picture(now), picture(before), num_flow_updates=UPDATES)[-1]
+        back: Flow = np.ascontiguousarray(flow[0].permute(1, 2, 0).numpy(), np.float32)
+        found = explain(back, self.config)
+        return replace(found, macs=found.macs + self.macs)
+
+
+def raft_macs(model: nn.Module, config: NetworkConfig) -> int:
+    """MACs of one pair of frames, as torch counts them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    blank = torch.zeros(1, 3, config.height, config.width)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        model(blank, blank, num_flow_updates=UPDATES)
+    return int(counter.get_total_flops()) // 2
+
+
+def endpoint_error(
+    flow: Flow, truth: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_]
+) -> float:
+    """Mean distance in pixels between a flow and the true one (H, W, 2), where it can be seen."""
+    return float(np.linalg.norm(flow - truth, axis=-1)[seen].mean())

@@ -1,0 +1,149 @@
+"""One stream from frame to classes: motion, stem, judgement, decision, network, view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from depth_snn.config import PolicyConfig
+from depth_snn.models.stem import level_crop
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.motion.base import Motion, Vectors
+from depth_snn.motion.sources import make_source
+from depth_snn.pruning.decide import Decider, Decision
+from depth_snn.pruning.prices import Prices
+from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.pruning.view import View
+from depth_snn.recovery.judge import Judge
+from depth_snn.recovery.rules import Rule, Scene
+
+F32 = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What is known of a frame before anything behind the stem runs.
+
+    Attributes:
+        rgb: The frame (H, W, 3).
+        motion: Motion from the last frame; None on the first.
+        motion_macs: Work spent on it, and on carrying the view along.
+        levels: The stem's features, finest first.
+        features: The last of them inside the margin (h·2, w·2, C).
+    """
+
+    rgb: Image
+    motion: Motion | None
+    motion_macs: int
+    levels: list[Tensor]
+    features: F32
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a frame came to.
+
+    Attributes:
+        decision: What was computed, and why.
+        motion: Motion from the last frame; None on the first.
+        logits: Of every token as last computed (N, cells²·classes).
+        classes: Class of every pixel (H, W).
+    """
+
+    decision: Decision
+    motion: Motion | None
+    logits: F32
+    classes: Image
+
+
+class Pipeline:
+    """Everything between a frame and its classes, for one stream.
+
+    Args:
+        model: Network in evaluation mode, heads already cut.
+        policy: What is pruned and when.
+        prices: MACs per token and stage, and of the stem.
+        judge: How far each token's shown result is off.
+        rule: Who asks to be restored; None for the policy's.
+    """
+
+    def __init__(
+        self,
+        model: DepthViTLoihi,
+        policy: PolicyConfig,
+        prices: Prices,
+        judge: Judge,
+        rule: Rule | None = None,
+    ) -> None:
+        self.config, self.policy, self.judge = model.config, policy, judge
+        self.source = make_source(policy.motion, model.config)
+        self.decider = Decider(model.config, policy, prices, judge.macs, rule)
+        self.stream = PrunedStream(model, scored=policy.cuts_tokens)
+        self.state, self.view = new_state(model.config), View(model.config)
+        self._last: Image | None = None
+        crop = level_crop(model.config, len(model.config.stem))
+        self._inner = slice(crop, -crop) if crop else slice(None)
+
+    def step(
+        self,
+        rgb: Image,
+        vectors: Vectors | None = None,
+        lap: Callable[[str], None] = lambda name: None,
+    ) -> Step:
+        """Run one frame.
+
+        Args:
+            rgb: The frame (H, W, 3).
+            vectors: What its codec knows of its motion, where it came with it.
+            lap: Told when "decide" and "network" are over.
+        """
+        sight = self.look(rgb, vectors)
+        strength = self.state.strength if self.state.started else None
+        decision = self.decider.decide(self.scene(sight), sight.motion_macs, strength)
+        lap("decide")
+        logits = self.run(sight, decision.restored.open)
+        lap("network")
+        return Step(decision, sight.motion, logits, self.view.classes())
+
+    def look(self, rgb: Image, vectors: Vectors | None = None) -> Sight:
+        """Motion and stem of the next frame; carries the view to it."""
+        motion, macs = None, 0
+        if self._last is not None:
+            motion = self.source.measure(self._last, rgb, vectors)
+            macs = motion.macs
+            if self.policy.carry:
+                macs += self.view.move(motion.flow)
+        self._last = rgb
+        levels = self.stream.stem(rgb, self.state)
+        return Sight(rgb, motion, macs, levels, self._features(levels))
+
+    def change(self, sight: Sight) -> F32 | None:
+        """What the judge says of each token (N,); None on the first frame."""
+        if sight.motion is None:
+            return None
+        return self.judge.change(sight.rgb, sight.features, sight.motion.flow, self.view)
+
+    def scene(self, sight: Sight) -> Scene:
+        """What the decision rests on; on the first frame nothing has changed."""
+        nothing = np.zeros(self.config.tokens, np.float32)
+        change = self.change(sight)
+        if change is None or sight.motion is None:
+            return Scene(sight.rgb, nothing, nothing, self.view)
+        return Scene(sight.rgb, change, sight.motion.residual_px, self.view)
+
+    def run(self, sight: Sight, opened: npt.NDArray[np.bool_]) -> F32:
+        """Compute open tokens (S, N) and show them; returns the logits of every token."""
+        logits: F32 = self.stream.run(sight.levels, opened, self.state).numpy()
+        self.view.refresh(sight.rgb, sight.features, logits, opened[-1])
+        return logits
+
+    def _features(self, levels: list[Tensor]) -> F32:
+        """The stem's last level inside the margin (h·2, w·2, C)."""
+        inner = levels[-1][0, :, self._inner, self._inner]
+        out: F32 = np.ascontiguousarray(inner.permute(1, 2, 0).numpy())
+        return out

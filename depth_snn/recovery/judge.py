@@ -1,0 +1,141 @@
+"""How much each token's shown result is off: by its pixels, or as a trained network reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_snn.config import NetworkConfig
+from depth_snn.errors import InputError
+from depth_snn.pruning.carry import token_change, token_means, token_notes, window_difference
+from depth_snn.pruning.view import View
+from depth_snn.windows import STALE_MARGIN
+
+F32 = npt.NDArray[np.float32]
+NOTES = 5
+"""Numbers a token that :func:`~depth_snn.pruning.carry.token_notes` gives."""
+
+
+class Judge(Protocol):
+    """Anything that says how far each token's shown result may be from the truth.
+
+    Attributes:
+        macs: MACs of one frame's judgement.
+    """
+
+    macs: int
+
+    def change(self, rgb: npt.NDArray[np.uint8], features: F32, flow: F32, view: View) -> F32:
+        """Change of each token since it was computed, beyond what motion explains (N,).
+
+        Args:
+            rgb: The frame (H, W, 3).
+            features: Its stem features inside the margin (h·2, w·2, C).
+            flow: (H, W, 2) in pixels, back to the last frame.
+            view: What is shown, carried to this frame.
+        """
+
+
+class ErrorJudge:
+    """Mean |difference| of a token's window from the pixels it was computed on, grey levels.
+
+    Against the pixels last computed on, not the last frame's: slow drift adds up and triggers in
+    the end.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        self.config = config
+        side = config.patch + 2 * STALE_MARGIN
+        self.macs = config.tokens * side * side * 3
+
+    def change(self, rgb: npt.NDArray[np.uint8], features: F32, flow: F32, view: View) -> F32:
+        """See :class:`Judge`."""
+        return pixel_error(rgb, view)
+
+
+def pixel_error(rgb: npt.NDArray[np.uint8], view: View) -> F32:
+    """Mean |difference| of each token's window from the pixels it was computed on (N,)."""
+    out = np.empty(view.config.tokens, np.float32)
+    window_difference(rgb, view.picture, view.config.patch, STALE_MARGIN, out)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class JudgeWeights:
+    """Two layers on standardised inputs: softplus(b·relu(a·(x − mean)·scale + a₀) + b₀).
+
+    Attributes:
+        mean, scale: Of the inputs (F,).
+        a, a0: First layer (hidden, F), (hidden,).
+        b, b0: Second layer (hidden,), ().
+    """
+
+    mean: F32
+    scale: F32
+    a: F32
+    a0: F32
+    b: F32
+    b0: float
+
+
+class TrainedJudge:
+    """What a small network expects the dense result to differ by, from what is there anyway.
+
+    Its inputs are the signed change of the stem's features since the token was computed, the size
+    of that change, the features now, the scores shown, and five numbers on pixels, motion and age.
+
+    Args:
+        config: Shape of the segmentation network.
+        weights: Of the judge.
+
+    Raises:
+        InputError: if the weights are of a network of another shape.
+    """
+
+    def __init__(self, config: NetworkConfig, weights: JudgeWeights) -> None:
+        inputs = judge_inputs(config)
+        if weights.a.shape[1] != inputs:
+            raise InputError(f"gate of {weights.a.shape[1]} inputs; this network gives {inputs}")
+        self.config, hidden = config, len(weights.b)
+        # Standardising is folded into the first layer.
+        self.a = np.ascontiguousarray((weights.a * weights.scale).T)
+        self.a0 = weights.a0 - weights.mean @ self.a
+        self.b, self.b0 = weights.b, weights.b0
+        self.inputs = np.empty((config.tokens, inputs), np.float32)
+        self._spare = np.empty((config.tokens, config.stem[-1]), np.float32)
+        self._spare2 = self._spare.copy()
+        pixels = config.height * config.width
+        gathered = pixels * (3 + 4) + config.tokens * (4 * 3 * config.stem[-1])
+        gathered += config.tokens * config.cells**2 * config.classes
+        self.macs = gathered + config.tokens * (inputs * hidden + hidden)
+
+    def gather(self, rgb: npt.NDArray[np.uint8], features: F32, flow: F32, view: View) -> F32:
+        """The inputs of every token (N, F); overwritten by the next call."""
+        c, x = self.config.stem[-1], self.inputs
+        token_change(features, view.features, self._spare, self._spare2)
+        x[:, :c], x[:, c : 2 * c] = self._spare, self._spare2
+        token_means(features, self._spare)
+        x[:, 2 * c : 3 * c] = self._spare
+        means = np.empty((len(x), self.config.classes), np.float32)
+        token_means(view.scores, means)
+        x[:, 3 * c : -NOTES] = means
+        notes = np.empty((len(x), NOTES), np.float32)
+        token_notes(rgb, view.picture, flow, view.age, notes)
+        x[:, -NOTES:] = notes
+        return x
+
+    def change(self, rgb: npt.NDArray[np.uint8], features: F32, flow: F32, view: View) -> F32:
+        """See :class:`Judge`."""
+        hidden = self.gather(rgb, features, flow, view) @ self.a
+        hidden += self.a0
+        np.maximum(hidden, 0, out=hidden)
+        out: F32 = np.logaddexp(0, hidden @ self.b + self.b0).astype(np.float32)
+        return out
+
+
+def judge_inputs(config: NetworkConfig) -> int:
+    """Numbers a token that a trained judge looks at."""
+    return 3 * config.stem[-1] + config.classes + NOTES
