@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "convert": "turn a network into an integer graph file",
     "simulate": "run a graph file on the reference simulator, the fast one, or Lava",
     "check": "judge a finished run against a budget file",
+    "judge": "train what drives the recovery gates, against the true error of pruned output",
     "flow": "train RAFT-small on built-in scenes, and measure the motion sources",
     "scene": "write built-in street scenes as video with exact ground truth",
     "doctor": "what works on this machine, what is missing, and what to do about it",

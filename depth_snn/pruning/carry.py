@@ -163,7 +163,7 @@ def window_difference(
 def token_notes(
     now: npt.NDArray[np.uint8], sent: npt.NDArray[np.uint8], flow: F32, age: F32, out: F32
 ) -> None:
-    """Six numbers a token: roots of mean and largest |difference|, of flow, its spread, and age.
+    """Five numbers a token: roots of mean and largest |difference|, of flow, its spread, and age.
 
     Args:
         now: Frame (H, W, 3).

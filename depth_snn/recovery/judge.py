@@ -10,7 +10,12 @@ import numpy.typing as npt
 
 from depth_snn.config import NetworkConfig
 from depth_snn.errors import InputError
-from depth_snn.pruning.carry import token_change, token_means, token_notes, window_difference
+from depth_snn.pruning.carry import (
+    token_change,
+    token_means,
+    token_notes,
+    window_difference,
+)
 from depth_snn.pruning.view import View
 from depth_snn.windows import STALE_MARGIN
 
@@ -65,12 +70,13 @@ def pixel_error(rgb: npt.NDArray[np.uint8], view: View) -> F32:
 
 @dataclass(frozen=True, eq=False)
 class JudgeWeights:
-    """Two layers on standardised inputs: softplus(b·relu(a·(x − mean)·scale + a₀) + b₀).
+    """Three layers on standardised inputs x: softplus(c·relu(b·relu(a·x + a₀) + b₀) + c₀).
 
     Attributes:
-        mean, scale: Of the inputs (F,).
-        a, a0: First layer (hidden, F), (hidden,).
-        b, b0: Second layer (hidden,), ().
+        mean, scale: Of the inputs (F,); x = (input − mean)·scale.
+        a, a0: First layer (H, F), (H,).
+        b, b0: Second layer (H, H), (H,).
+        c, c0: Third layer (H,), ().
     """
 
     mean: F32
@@ -78,7 +84,9 @@ class JudgeWeights:
     a: F32
     a0: F32
     b: F32
-    b0: float
+    b0: F32
+    c: F32
+    c0: F32
 
 
 class TrainedJudge:
@@ -98,41 +106,43 @@ class TrainedJudge:
     def __init__(self, config: NetworkConfig, weights: JudgeWeights) -> None:
         inputs = judge_inputs(config)
         if weights.a.shape[1] != inputs:
-            raise InputError(f"gate of {weights.a.shape[1]} inputs; this network gives {inputs}")
-        self.config, hidden = config, len(weights.b)
+            raise InputError(f"judge of {weights.a.shape[1]} inputs; this network gives {inputs}")
+        self.config, hidden = config, len(weights.a0)
         # Standardising is folded into the first layer.
         self.a = np.ascontiguousarray((weights.a * weights.scale).T)
         self.a0 = weights.a0 - weights.mean @ self.a
-        self.b, self.b0 = weights.b, weights.b0
-        self.inputs = np.empty((config.tokens, inputs), np.float32)
-        self._spare = np.empty((config.tokens, config.stem[-1]), np.float32)
-        self._spare2 = self._spare.copy()
-        pixels = config.height * config.width
-        gathered = pixels * (3 + 4) + config.tokens * (4 * 3 * config.stem[-1])
-        gathered += config.tokens * config.cells**2 * config.classes
-        self.macs = gathered + config.tokens * (inputs * hidden + hidden)
+        self.b, self.b0 = np.ascontiguousarray(weights.b.T), weights.b0
+        self.c, self.c0 = weights.c, weights.c0
+        n, channels = config.tokens, config.stem[-1]
+        self.inputs = np.empty((n, inputs), np.float32)
+        self._signed, self._size = (np.empty((n, channels), np.float32) for _ in range(2))
+        self._scores = np.empty((n, config.classes), np.float32)
+        self._notes = np.empty((n, NOTES), np.float32)
+        gathered = config.height * config.width * (3 + 4) + n * 4 * 3 * channels
+        gathered += n * config.cells**2 * config.classes
+        self.macs = gathered + n * hidden * (inputs + hidden + 1)
 
     def gather(self, rgb: npt.NDArray[np.uint8], features: F32, flow: F32, view: View) -> F32:
         """The inputs of every token (N, F); overwritten by the next call."""
-        c, x = self.config.stem[-1], self.inputs
-        token_change(features, view.features, self._spare, self._spare2)
-        x[:, :c], x[:, c : 2 * c] = self._spare, self._spare2
-        token_means(features, self._spare)
-        x[:, 2 * c : 3 * c] = self._spare
-        means = np.empty((len(x), self.config.classes), np.float32)
-        token_means(view.scores, means)
-        x[:, 3 * c : -NOTES] = means
-        notes = np.empty((len(x), NOTES), np.float32)
-        token_notes(rgb, view.picture, flow, view.age, notes)
-        x[:, -NOTES:] = notes
+        c, x, k = self.config.stem[-1], self.inputs, self.config.classes
+        token_change(features, view.features, self._signed, self._size)
+        x[:, :c], x[:, c : 2 * c] = self._signed, self._size
+        token_means(features, self._signed)
+        x[:, 2 * c : 3 * c] = self._signed
+        token_means(view.scores, self._scores)
+        x[:, 3 * c : 3 * c + k] = self._scores
+        token_notes(rgb, view.picture, flow, view.age, self._notes)
+        x[:, 3 * c + k :] = self._notes
         return x
 
     def change(self, rgb: npt.NDArray[np.uint8], features: F32, flow: F32, view: View) -> F32:
         """See :class:`Judge`."""
-        hidden = self.gather(rgb, features, flow, view) @ self.a
-        hidden += self.a0
-        np.maximum(hidden, 0, out=hidden)
-        out: F32 = np.logaddexp(0, hidden @ self.b + self.b0).astype(np.float32)
+        x = self.gather(rgb, features, flow, view)
+        for weight, bias in ((self.a, self.a0), (self.b, self.b0)):
+            x = x @ weight
+            x += bias
+            np.maximum(x, 0, out=x)
+        out: F32 = np.logaddexp(0, x @ self.c + self.c0).astype(np.float32)
         return out
 
 

@@ -18,7 +18,7 @@ from depth_snn.recovery.judge import ErrorJudge, Judge, JudgeWeights, TrainedJud
 
 FORMAT = "depth-snn judge 1"
 MOST_HIDDEN = 4096
-_SHAPES = ("mean", "scale", "a", "a0", "b", "b0")
+_NAMES = ("mean", "scale", "a", "a0", "b", "b0", "c", "c0")
 
 
 def save_judge(weights: JudgeWeights, facts: dict[str, Any], path: Path) -> None:
@@ -29,7 +29,7 @@ def save_judge(weights: JudgeWeights, facts: dict[str, Any], path: Path) -> None
         facts: How it came about: network, minutes, accuracy; JSON-able.
         path: Where to.
     """
-    tensors = {name: np.asarray(getattr(weights, name), np.float32) for name in _SHAPES}
+    tensors = {name: np.asarray(getattr(weights, name), np.float32) for name in _NAMES}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         save_file(tensors, temporary, metadata={"format": FORMAT, "facts": json.dumps(facts)})
@@ -49,20 +49,19 @@ def load_judge(path: Path, config: NetworkConfig) -> TrainedJudge:
             if (file.metadata() or {}).get("format") != FORMAT:
                 raise InputError(f"{path}: not a judge of this project ({FORMAT})")
             _check_shapes(file, path, config)
-            found = {name: file.get_tensor(name) for name in _SHAPES}
+            found = {name: file.get_tensor(name) for name in _NAMES}
     except (SafetensorError, OSError, KeyError) as error:
         raise InputError(f"{path}: not a readable judge ({str(error).splitlines()[0]})") from None
-    b0 = float(found.pop("b0"))
-    return TrainedJudge(config, JudgeWeights(**found, b0=b0))
+    return TrainedJudge(config, JudgeWeights(**found))
 
 
 def _check_shapes(file: Any, path: Path, config: NetworkConfig) -> None:
     inputs = judge_inputs(config)
-    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in _SHAPES}
+    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in _NAMES}
     hidden = shapes["a0"][0] if len(shapes["a0"]) == 1 else 0
     wanted = {
         "mean": (inputs,), "scale": (inputs,), "a": (hidden, inputs), "a0": (hidden,),
-        "b": (hidden,), "b0": (),
+        "b": (hidden, hidden), "b0": (hidden,), "c": (hidden,), "c0": (),
     }  # fmt: skip
     for name, shape in wanted.items():
         if shapes[name] != shape or not 0 < hidden <= MOST_HIDDEN:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depth_snn.config import NetworkConfig
+from depth_snn.data.readers.classmaps import CAMVID_CLASSES, CAMVID_TO_STREET
 from depth_snn.errors import MissingDependency
-from depth_snn.recovery.judge import JudgeWeights
-from depth_snn.training.rollouts import Rollout
+from depth_snn.models.vit_loihi import DepthViTLoihi
+from depth_snn.recovery.judge import NOTES, JudgeWeights, TrainedJudge
+from depth_snn.training.rollouts import Rollout, street_rollouts
 
 F32 = npt.NDArray[np.float32]
+
+
+STREET_WEIGHTS = (1.0, 1.0, 0.7, 1.5, 1.2, 1.2, 4.0, 3.0)
+"""How much an error in each street class counts: small classes are soon lost in a mean."""
+UNSEEN_SHARE = 0.1
+"""Share of the clips that the judge is measured on and does not learn from."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,8 @@ class JudgeRecipe:
     """How a judge is trained.
 
     Attributes:
-        hidden: Units of its hidden layer.
+        clips: Clips to prune; from the second third on by the judge of the first.
+        hidden: Units of each hidden layer.
         steps, batch: Optimiser steps and tokens in each.
         learning_rate: Peak of the cosine schedule.
         seed: Of weights and batches.
@@ -31,8 +43,9 @@ class JudgeRecipe:
         neuron_steps: Optimiser steps of the neuron's training.
     """
 
+    clips: int = 200
     hidden: int = 32
-    steps: int = 1500
+    steps: int = 4000
     batch: int = 4096
     learning_rate: float = 2e-3
     seed: int = 0
@@ -45,27 +58,82 @@ class JudgeNet(nn.Module):
 
     Args:
         mean, scale: Standardisation of the inputs (F,).
-        hidden: Units of the hidden layer.
+        hidden: Units of each hidden layer.
     """
 
     def __init__(self, mean: F32, scale: F32, hidden: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("scale", torch.from_numpy(scale))
-        self.first, self.second = nn.Linear(len(mean), hidden), nn.Linear(hidden, 1)
+        self.first, self.second = nn.Linear(len(mean), hidden), nn.Linear(hidden, hidden)
+        self.third = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Expected error (...,) of inputs (..., F)."""
         z = functional.relu(self.first((x - self.mean) * self.scale))
-        return functional.softplus(self.second(z)).squeeze(-1)
+        z = functional.relu(self.second(z))
+        return functional.softplus(self.third(z)).squeeze(-1)
 
     def weights(self) -> JudgeWeights:
         """Plain arrays."""
-        a, a0, b, b0 = (
-            p.detach().numpy().copy()
-            for p in (self.first.weight, self.first.bias, self.second.weight, self.second.bias)
+        layers = (self.first, self.second, self.third)
+        plain = [p.detach().numpy().copy() for x in layers for p in (x.weight, x.bias)]
+        a, a0, b, b0, c, c0 = plain
+        return JudgeWeights(
+            self.mean.numpy(), self.scale.numpy(), a, a0, b, b0, c[0], c0.reshape(())
         )
-        return JudgeWeights(self.mean.numpy(), self.scale.numpy(), a, a0, b[0], float(b0[0]))
+
+
+def make_judge_weights(
+    model: DepthViTLoihi, recipe: JudgeRecipe, progress: Callable[[int, str], None]
+) -> tuple[JudgeWeights, dict[str, float]]:
+    """Prune clips, learn their error, tune the neuron.
+
+    Returns:
+        Weights, and what is known of them: correlation with the true error on unseen clips, the
+        share of it in the worst fifth of the tokens, and the neuron's beta and threshold.
+    """
+    weights = class_weights_of(model.config)
+    first = recipe.clips // 3
+    rollouts = street_rollouts(
+        model, weights, clips=range(first), progress=lambda n: progress(n, "pruned by pixels")
+    )
+    judge = TrainedJudge(model.config, train_judge(rollouts, recipe).weights())
+    rollouts += street_rollouts(
+        model, weights, clips=range(first, recipe.clips), judge=judge,
+        progress=lambda n: progress(first + n, "pruned by the first judge"),
+    )  # fmt: skip
+    unseen = rollouts[:: round(1 / UNSEEN_SHARE)]
+    seen = [r for k, r in enumerate(rollouts) if k % round(1 / UNSEEN_SHARE)]
+    net = train_judge(seen, recipe)
+    found = measure_judge(net, unseen)
+    neuron = train_neuron(copy.deepcopy(net), seen, recipe)
+    return net.weights(), found | {"beta": neuron.beta, "threshold": neuron.threshold}
+
+
+def class_weights_of(config: NetworkConfig) -> F32:
+    """How much an error in each class of a network counts (classes,)."""
+    if config.classes == len(CAMVID_CLASSES):
+        return np.array([STREET_WEIGHTS[k] for k in CAMVID_TO_STREET[: config.classes]], np.float32)
+    return np.array(STREET_WEIGHTS, np.float32)
+
+
+@torch.inference_mode()
+def measure_judge(net: JudgeNet, rollouts: list[Rollout]) -> dict[str, float]:
+    """Correlation with the true error, and its share in the fifth of tokens judged worst."""
+    inputs = np.concatenate([r.inputs.reshape(-1, r.inputs.shape[-1]) for r in rollouts])
+    error = np.concatenate([r.error.reshape(-1) for r in rollouts])
+    judged = net(torch.from_numpy(inputs.astype(np.float32))).numpy()
+    pixels = inputs[:, -NOTES].astype(np.float32)
+
+    def caught(by: F32) -> float:
+        worst = np.argsort(-by, kind="stable")[: len(by) // 5]
+        return float(error[worst].sum() / error.sum())
+
+    return {
+        "correlation": float(np.corrcoef(judged, error)[0, 1]), "caught": caught(judged),
+        "caught_by_pixels": caught(pixels), "caught_at_best": caught(error),
+    }  # fmt: skip
 
 
 def train_judge(rollouts: list[Rollout], recipe: JudgeRecipe) -> JudgeNet:

@@ -16,7 +16,7 @@ from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.carry import put_tokens, token_means
 from depth_snn.pruning.pipeline import Pipeline
 from depth_snn.pruning.prices import prices_of
-from depth_snn.recovery.judge import ErrorJudge, JudgeWeights, TrainedJudge, judge_inputs
+from depth_snn.recovery.judge import ErrorJudge, Judge, JudgeWeights, TrainedJudge, judge_inputs
 from depth_snn.windows import cell_order
 
 F32 = npt.NDArray[np.float32]
@@ -43,7 +43,11 @@ class Rollout:
 
 
 def roll(
-    model: DepthViTLoihi, frames: Iterable[Image], weights: F32, rng: np.random.Generator
+    model: DepthViTLoihi,
+    frames: Iterable[Image],
+    weights: F32,
+    rng: np.random.Generator,
+    judge: Judge | None = None,
 ) -> Rollout:
     """Prune a stream at random and note what a judge would see and what it should say.
 
@@ -52,11 +56,13 @@ def roll(
         frames: The stream, (H, W, 3) each.
         weights: How much an error in each class counts (classes,).
         rng: Chooses what is computed: mostly where pixels changed, sometimes anywhere.
+        judge: Decides in most streams instead, at a threshold drawn for each.
     """
     config = model.config
     policy = PolicyConfig(token_rate=(0.0,), recovery=False)
     pipeline = Pipeline(model, policy, prices_of(config, scored=False), ErrorJudge(config))
     seer, dense = _seer(model), DenseScores(model)
+    threshold = _threshold(rng) if judge is not None else 0.0
     inputs, errors, masks = [], [], []
     for rgb in frames:
         sight = pipeline.look(rgb)
@@ -67,10 +73,22 @@ def roll(
             seen = seer.gather(rgb, sight.features, sight.motion.flow, pipeline.view)
             inputs.append(seen.astype(np.float16))
             errors.append(difference(dense(rgb), pipeline.view.scores, weights, config.tokens))
-            computed = _chosen(error, rng)
+            if judge is not None and threshold:
+                flow = sight.motion.flow
+                judged = judge.change(rgb, sight.features, flow, pipeline.view)
+                computed = judged * rng.uniform(0.8, 1.2, config.tokens) > threshold
+            else:
+                computed = _chosen(error, rng)
             masks.append(computed)
         pipeline.run(sight, np.repeat(computed[None], config.stages, 0))
     return Rollout(np.stack(inputs), np.stack(errors), np.stack(masks))
+
+
+def _threshold(rng: np.random.Generator) -> float:
+    """Where a judge's streams compute; 0 in two of five, where it does not decide."""
+    if rng.random() < 0.4:
+        return 0.0
+    return float(np.exp(rng.uniform(np.log(0.05), np.log(0.4))))
 
 
 def _chosen(error: F32, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -85,10 +103,9 @@ def _chosen(error: F32, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
 def _seer(model: DepthViTLoihi) -> TrainedJudge:
     """A judge that is only asked what it looks at."""
     inputs = judge_inputs(model.config)
-    zeros, one = np.zeros(inputs, np.float32), np.zeros(1, np.float32)
-    return TrainedJudge(
-        model.config, JudgeWeights(zeros, zeros, zeros[None], one, one, 0.0)
-    )  # fmt: skip
+    many, one = np.zeros(inputs, np.float32), np.zeros(1, np.float32)
+    nothing = JudgeWeights(many, many, many[None], one, one[None], one, one, one[0])
+    return TrainedJudge(model.config, nothing)
 
 
 class DenseScores:
@@ -118,17 +135,17 @@ def difference(dense: F32, shown: F32, weights: F32, tokens: int) -> F32:
 
 
 def street_rollouts(
-    model: DepthViTLoihi, weights: F32, *, clips: int, frames: int = 14,
-    progress: Callable[[int], None] | None = None,
+    model: DepthViTLoihi, weights: F32, *, clips: range, frames: int = 16,
+    judge: Judge | None = None, progress: Callable[[int], None] = lambda done: None,
 ) -> list[Rollout]:  # fmt: skip
-    """Rollouts over random streets of the network's size."""
+    """Rollouts over random streets of the network's size, by the numbers of the clips."""
     config, out = model.config, []
-    for index in range(clips):
+    for index in clips:
         scene = random_clip(
             FIRST_SEED + index, height=config.height, width=config.width, frames=frames
         )
         stream = (scene.labelled(i).rgb for i in range(frames))
-        out.append(roll(model, stream, weights, np.random.default_rng((FIRST_SEED, index))))
-        if progress:
-            progress(index + 1)
+        rng = np.random.default_rng((FIRST_SEED, index))
+        out.append(roll(model, stream, weights, rng, judge))
+        progress(len(out))
     return out
