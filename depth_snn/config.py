@@ -196,11 +196,14 @@ class PolicyConfig:
     Attributes:
         motion: Motion source: ``"patch"``, ``"dis"``, ``"codec"``, or ``"raft:FILE"``.
         tau_px: A token moves when its residual motion is at least this many pixels per frame and
-            its pixels changed by at least half of ``tau_stale``.
+            it changed by at least ``moved_share`` of ``tau_stale``.
         tau_stale: A token is stale when what it shows is judged to be off by at least this: grey
             levels on average for ``judge = "error"``. With both thresholds 0 all are computed.
         judge: ``"error"``: pixels against those last computed on; or the name or path of trained
             weights that read more than pixels.
+        tau_ego: Takes the place of ``tau_stale`` while the camera moves; 0 for the same.
+        moved_share: A moving token is computed when it changed by this share of ``tau_stale``; at 0
+            every moving token is.
         carry: Whether what is shown moves along with the motion.
         token_rate: Share of the scheduled tokens cut in each layer, weakest L2 norm first; one
             number for all layers, or one for each.
@@ -211,6 +214,8 @@ class PolicyConfig:
     motion: str = "dis"
     tau_px: float = 0.6
     tau_stale: float = 5.0
+    tau_ego: float = 0.0
+    moved_share: float = 0.5
     judge: str = "error"
     carry: bool = True
     token_rate: tuple[float, ...] = (0.1,)
@@ -223,7 +228,7 @@ class PolicyConfig:
             raise ConfigError(
                 f"motion {self.motion!r}: expected 'patch', 'dis', 'codec' or 'raft:FILE'"
             )
-        for key in ("tau_px", "tau_stale"):
+        for key in ("tau_px", "tau_stale", "tau_ego", "moved_share"):
             if not 0 <= getattr(self, key) < float("inf"):
                 raise ConfigError(f"{key} {getattr(self, key)} must be a number of 0 or more")
         for key in ("token_rate", "head_rate"):

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from depth_snn.cli.common import add_policy_options, count, policy_changes, positive
+from depth_snn.cli.common import (
+    add_policy_options,
+    count,
+    policy_changes,
+    positive,
+)
 from depth_snn.errors import EngineError, ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -18,6 +23,7 @@ HELP = "measure accuracy and compute of networks on labelled frames"
 EXAMPLE = """examples:
   depth-snn eval --network small --scenes street,driving --seeds 3
   depth-snn eval --network small --scenes street --tau-px 0 --token-rate 0    dense
+  depth-snn eval --protocol depth --seeds 5 --data CamVid --curves --out out/depth
   depth-snn eval --protocol accuracy --network small_vit,small                unseen frames
   depth-snn eval --protocol accuracy --network small --int8 --int8-frames 96
   depth-snn eval --protocol accuracy --network camvid --data CamVid"""
@@ -26,8 +32,9 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
-        "--protocol", choices=("stream", "accuracy"), default="stream",
-        help="stream: clips through the chain (default); accuracy: dense, on unseen frames",
+        "--protocol", choices=("stream", "accuracy", "depth"), default="stream",
+        help="stream: clips through the chain (default); accuracy: dense, on unseen frames; "
+        "depth: dense, irreversible and recovering streams side by side",
     )  # fmt: skip
     group = parser.add_argument_group("protocol accuracy")
     group.add_argument(
@@ -40,9 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--int8-frames", type=positive, metavar="N", help="only on the first N frames of each"
     )
-    group.add_argument(
-        "--data", type=Path, metavar="DIR", help="CamVid, for networks trained on it"
-    )
+    group.add_argument("--data", type=Path, metavar="DIR", help="CamVid; also of protocol depth")
     group.add_argument("--cache", type=Path, metavar="DIR", help="keep painted frames here")
     parser.add_argument(
         "--scenes", default="street,driving", metavar="LIST",
@@ -57,6 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=positive, default=40, metavar="N", help="frames of each clip"
     )
+    deep = parser.add_argument_group("protocol depth")
+    deep.add_argument("--out", type=Path, metavar="DIR", help="draw pictures into this folder")
+    deep.add_argument("--curves", action="store_true", help="also loss against work")
+    deep.add_argument("--json", type=Path, metavar="FILE", help="also write the figures measured")
     add_policy_options(parser)
 
 
@@ -76,6 +85,10 @@ def run(args: argparse.Namespace) -> int:
         from depth_snn.cli.accuracy import run_accuracy
 
         return run_accuracy(args)
+    if args.protocol == "depth":
+        from depth_snn.cli.depth.command import run_depth
+
+        return run_depth(args)
     from depth_snn.cli.chain.setup import load_policy, prepare
     from depth_snn.data.frames import open_frames
 

@@ -53,6 +53,11 @@ class Motion:
     camera: npt.NDArray[np.float64]
     macs: int
 
+    @property
+    def ego(self) -> bool:
+        """Whether the camera moves."""
+        return not np.array_equal(self.camera, np.eye(2, 3))
+
 
 class MotionSource(Protocol):
     """Anything that turns two frames into motion."""

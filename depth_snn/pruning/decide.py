@@ -122,6 +122,7 @@ class Decider:
         policy = self.policy
         if not scene.view.started:
             return np.ones(self.config.tokens, bool)
-        moved = (scene.motion >= policy.tau_px) & (scene.change >= policy.tau_stale / 2)
-        out: Mask = moved | (scene.change >= policy.tau_stale)
+        tau = policy.tau_ego if scene.ego and policy.tau_ego else policy.tau_stale
+        moved = (scene.motion >= policy.tau_px) & (scene.change >= tau * policy.moved_share)
+        out: Mask = moved | (scene.change >= tau)
         return out

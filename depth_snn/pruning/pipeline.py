@@ -133,8 +133,9 @@ class Pipeline:
         nothing = np.zeros(self.config.tokens, np.float32)
         change = self.change(sight)
         if change is None or sight.motion is None:
-            return Scene(sight.rgb, nothing, nothing, self.view)
-        return Scene(sight.rgb, change, sight.motion.residual_px, self.view)
+            return Scene(sight.rgb, nothing, nothing, False, self.view)
+        motion = sight.motion
+        return Scene(sight.rgb, change, motion.residual_px, motion.ego, self.view)
 
     def run(self, sight: Sight, opened: npt.NDArray[np.bool_]) -> F32:
         """Compute open tokens (S, N) and show them; returns the logits of every token."""

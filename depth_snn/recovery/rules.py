@@ -41,12 +41,14 @@ class Scene:
         rgb: The frame (H, W, 3).
         change: How far each token's shown result may be off, in the judge's units (N,).
         motion: Motion of each token beyond the camera's, pixels (N,).
+        ego: Whether the camera moves.
         view: What is shown, and since when.
     """
 
     rgb: npt.NDArray[np.uint8]
     change: F32
     motion: F32
+    ego: bool
     view: View
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -95,15 +95,20 @@ class Player:
 
     @torch.inference_mode()
     def _dense(self, clip: Sequence[Frame]) -> Played:
+        """Classes of the network itself; the time is that of softmax attention by SDPA."""
         maps, seconds = [], []
         for frame in clip:
             start = time.perf_counter()
-            picture = torch.from_numpy(frame.rgb)[None].permute(0, 3, 1, 2).float()
-            maps.append(class_map(self.model(picture, "sdpa")[0].numpy(), self.model.config))
+            self._dense_map(frame, "sdpa")
             seconds.append(time.perf_counter() - start)
+            maps.append(self._dense_map(frame, "linear"))
         ones = np.ones(len(maps) - 1)
         matrices = _scored(maps, clip, self.model.config.classes)
         return Played(matrices, ones, 0 * ones, np.array(seconds[1:]))
+
+    def _dense_map(self, frame: Frame, attention: str) -> npt.NDArray[np.uint8]:
+        picture = torch.from_numpy(frame.rgb)[None].permute(0, 3, 1, 2).float()
+        return class_map(self.model(picture, attention)[0].numpy(), self.model.config)
 
     def _with_heads(self, policy: PolicyConfig) -> DepthViTLoihi:
         rates = policy.rates("head_rate", self.model.config.layers)
@@ -112,11 +117,6 @@ class Player:
         if rates not in self._cut:
             self._cut[rates] = cut_heads(self.model, plan_heads(self.model, rates))
         return self._cut[rates]
-
-
-def without_recovery(policy: PolicyConfig) -> PolicyConfig:
-    """The same pruning, and nothing comes back but by itself."""
-    return replace(policy, recovery=False)
 
 
 def _scored(maps: list[npt.NDArray[np.uint8]], clip: Sequence[Frame], classes: int) -> Counts:

@@ -52,6 +52,7 @@ class SeedScores:
     Attributes:
         miou, loss: Mean IoU over the clips, and what it falls short of the dense network's.
         pedestrian, vehicle: The same of these classes' IoU.
+        burst_miou: Mean IoU over burst windows, lags 0 to 10, percent.
         burst_loss: Of the mean IoU in burst windows, lags 0 to 10.
         work: Executed ÷ dense MACs.
         extra, worst_extra: Restored ÷ own MACs, mean and largest over frames, percent.
@@ -63,6 +64,7 @@ class SeedScores:
     loss: float
     pedestrian: float
     vehicle: float
+    burst_miou: float
     burst_loss: float
     work: float
     extra: float
@@ -87,15 +89,16 @@ def seed_scores(
     for p, d, first in zip(played, dense, firsts, strict=True):
         window = burst_window(p.matrices, d.matrices, first)
         burst = window if burst is None else burst + window
-    at_bursts = float("nan")
+    at_bursts = lost = float("nan")
     if burst is not None and burst.bursts:
-        at_bursts = 100 * (miou(burst.reference.sum(0)) - miou(burst.stream.sum(0)))
-    extra = np.concatenate([p.extra for p in played])
+        at_bursts = 100 * miou(burst.stream.sum(0))
+        lost = 100 * miou(burst.reference.sum(0)) - at_bursts
+    work, extra = (np.concatenate([getattr(p, k) for p in played]) for k in ("work", "extra"))
     seconds = [np.median(np.concatenate([p.seconds for p in side])) for side in (dense, played)]
     return SeedScores(
         miou=100 * miou(ours), loss=100 * (miou(theirs) - miou(ours)),
         pedestrian=100 * float(classes[PEDESTRIAN]), vehicle=100 * float(classes[VEHICLE]),
-        burst_loss=at_bursts, work=float(np.mean(np.concatenate([p.work for p in played]))),
+        burst_miou=at_bursts, burst_loss=lost, work=float(work.mean()),
         extra=100 * float(extra.mean()), worst_extra=100 * float(extra.max()),
         speedup=float(seconds[0] / seconds[1]), burst=burst,
     )  # fmt: skip

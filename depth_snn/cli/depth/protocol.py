@@ -1,0 +1,169 @@
+"""The clips and methods of `depth-snn eval --protocol depth`, and what is measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from depth_snn.cli.depth.play import Method, Played, Player
+from depth_snn.cli.depth.score import SeedScores, seed_scores
+from depth_snn.config import NetworkConfig, PolicyConfig
+from depth_snn.data.frames import Frame, open_frames
+from depth_snn.recovery.rules import RULES
+
+DENSE, PROPOSAL, IRREVERSIBLE, RECOVERY = "dense", "proposal", "irreversible", "recovery"
+FIRST_SEED = 400
+"""Seed of the first street; the policy was chosen on streets of seeds 300 to 303."""
+WEATHERS = ("dusk", "night", "rain", "fog", "low_sun")
+GROUPS: dict[str, tuple[str, ...]] = {
+    "static": ("standing-day",),
+    "ego": ("driving-day",),
+    "bursts": ("standing-traffic", "driving-traffic", "standing-cut", "driving-cut"),
+    **{w: (f"standing-{w}", f"driving-{w}") for w in WEATHERS},
+}
+"""Scenes by group. Each holds sudden events; the burst windows of `bursts` are those reported."""
+ABLATION = tuple(rule for rule in RULES if rule != "none")
+UNTRAINED = "spikes_untrained"
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A labelled clip and the first frames of its sudden events."""
+
+    frames: Sequence[Frame]
+    events: Sequence[int]
+
+
+@dataclass
+class Results:
+    """Everything a run of the protocol measured.
+
+    Attributes:
+        groups: By group and method, one entry for each seed.
+        ablation: By rule, one entry for each seed, on the clips of `bursts`.
+        curves: By group and judge, (executed ÷ dense MACs, points of mIoU lost), pooled over seeds.
+        trace: Restored ÷ own work of every frame of one clip with a cut, percent.
+    """
+
+    groups: dict[str, dict[str, list[SeedScores]]] = field(default_factory=dict)
+    ablation: dict[str, list[SeedScores]] = field(default_factory=dict)
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
+    trace: list[float] = field(default_factory=list)
+
+
+def scene_clip(scene: str, seed: int, frames: int, config: NetworkConfig) -> Clip:
+    """A built-in scene of the network's size."""
+    source = open_frames(
+        f"scene:{scene}", height=config.height, width=config.width, limit=frames, seed=seed
+    )
+    return Clip(list(source), sorted(event.first_frame for event in source.events))
+
+
+def camvid_clip(data: Path, config: NetworkConfig) -> Clip:
+    """CamVid's val sequence: 101 consecutive labelled frames at 15 Hz, eleven classes."""
+    from depth_snn.data.readers.camvid import open_camvid
+
+    reader = open_camvid(data, split="val", size=(config.height, config.width), to_street=False)
+    return Clip([Frame(sample.rgb, sample.label) for sample in reader], ())
+
+
+def methods_of(policy: PolicyConfig) -> list[Method]:
+    """The ways to run a clip that every group compares."""
+    return [
+        Method(DENSE, None),
+        Method(PROPOSAL, proposal_of(policy)),
+        Method(IRREVERSIBLE, replace(policy, recovery=False), "none"),
+        Method(RECOVERY, policy),
+    ]
+
+
+def proposal_of(policy: PolicyConfig) -> PolicyConfig:
+    """Pruning as the proposal describes it: only what moves, D_t into the gates, nothing carried.
+
+    A token runs when it moves by itself; what changes without moving comes back by spikes alone.
+    """
+    gate = replace(policy.gate, drive="gradient", vth=250, dv=2048, hold=4, gain=16)
+    moved = replace(policy, tau_px=0.6, tau_stale=1e6, moved_share=0.0)
+    return replace(moved, judge="error", carry=False, gate=gate)
+
+
+def ablation_of(policy: PolicyConfig) -> list[Method]:
+    """The same pruning and the same bucket, each time served by another rule."""
+    found = [Method(rule, policy, rule) for rule in ABLATION]
+    gate = replace(policy.gate, drive="gradient", vth=250, dv=2048)
+    return [*found, Method(UNTRAINED, replace(policy, gate=gate), "spikes")]
+
+
+def run_groups(
+    player: Player, policy: PolicyConfig, seeds: int, frames: int,
+    tell: Callable[[int, str], None],
+) -> Results:  # fmt: skip
+    """Play every clip by every method, seed by seed."""
+    results, config, done = Results(), player.model.config, 0
+    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+        for group, scenes in GROUPS.items():
+            clips = [scene_clip(scene, seed, frames, config) for scene in scenes]
+            methods = methods_of(policy)
+            scores = _scores(player, clips, methods)
+            for method in methods:
+                results.groups.setdefault(group, {}).setdefault(method.name, []).append(
+                    scores[method.name]
+                )
+            if group == "bursts":
+                _ablate(player, clips, policy, results)
+                if not results.trace:
+                    played = player.play(clips[-1].frames, methods[-1])
+                    results.trace = [100 * float(e) for e in played.extra]
+            done += 1
+            tell(done, f"seed {seed}, {group}")
+    return results
+
+
+def _ablate(player: Player, clips: list[Clip], policy: PolicyConfig, results: Results) -> None:
+    methods = ablation_of(policy)
+    for name, score in _scores(player, clips, [Method(DENSE, None), *methods]).items():
+        if name != DENSE:
+            results.ablation.setdefault(name, []).append(score)
+
+
+def _scores(
+    player: Player, clips: Sequence[Clip], methods: Sequence[Method]
+) -> dict[str, SeedScores]:
+    played: dict[str, list[Played]] = {
+        method.name: [player.play(clip.frames, method) for clip in clips] for method in methods
+    }
+    events = [clip.events for clip in clips]
+    return {name: seed_scores(found, played[DENSE], events) for name, found in played.items()}
+
+
+def run_curve(
+    player: Player, policies: Mapping[str, Sequence[PolicyConfig]], clips: Sequence[Clip]
+) -> dict[str, list[tuple[float, float]]]:
+    """Work and loss of policies on clips, pooled; by the name of each family of policies."""
+    dense = [player.play(clip.frames, Method(DENSE, None)) for clip in clips]
+    found: dict[str, list[tuple[float, float]]] = {}
+    for name, family in policies.items():
+        for policy in family:
+            rule = "spikes" if policy.recovery else "none"
+            played = [player.play(clip.frames, Method(name, policy, rule)) for clip in clips]
+            score = seed_scores(played, dense, [() for _ in clips])
+            found.setdefault(name, []).append((score.work, score.loss))
+    return found
+
+
+def families(policy: PolicyConfig, steps: Sequence[float]) -> dict[str, list[PolicyConfig]]:
+    """A policy's threshold scaled, with the trained judge and with pixel differences."""
+    return {
+        "trained judge, spikes": list(_scaled(policy, steps)),
+        "trained judge, no recovery": [replace(p, recovery=False) for p in _scaled(policy, steps)],
+        "pixel differences, no recovery": [
+            replace(policy, judge="error", recovery=False, tau_stale=5.0 * step) for step in steps
+        ],
+    }
+
+
+def _scaled(policy: PolicyConfig, steps: Sequence[float]) -> Iterator[PolicyConfig]:
+    for step in steps:
+        vth = max(1, round(policy.gate.vth * step))
+        yield replace(policy, tau_stale=policy.tau_stale * step, gate=replace(policy.gate, vth=vth))
