@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.config import NetworkConfig, PolicyConfig
-from depth_snn.pruning.plan import schedule
+from depth_snn.pruning.plan import block_tokens, pooled_blocks, schedule
 from depth_snn.pruning.prices import Prices
 from depth_snn.recovery.restore import Restored, RestoreParams, restore_step, restore_zeros
 from depth_snn.recovery.rules import Rule, Scene, make_rule
@@ -36,6 +36,8 @@ class Decision:
         restored: Open mask, admitted regions, own and restored MACs.
         motion_macs, gate_macs: Work spent on deciding.
         stem_macs: Work of the network that every frame executes.
+        pooled: Blocks of four that run as one coarse token (B,); None where static tokens are
+            reused.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -49,14 +51,20 @@ class Decision:
     motion_macs: int
     gate_macs: int
     stem_macs: int
+    pooled: Mask | None = None
 
     @property
     def fixed_macs(self) -> int:
         """Exactly counted work that runs in every frame; the base of the cap starts here."""
         return self.gate_macs + self.stem_macs
 
+    def executed(self, prices: Prices) -> dict[str, int]:
+        """MACs of the network in this frame by category, without motion and gates."""
+        pooled = None if self.pooled is None else int(self.pooled.sum())
+        return prices.executed(self.restored.open.sum(1), pooled)
+
     def token_state(self) -> npt.NDArray[np.uint8]:
-        """REUSED, COMPUTED, RESTORED or CUT for every token (N,)."""
+        """REUSED, COMPUTED, RESTORED or CUT for every token (N,); pooled ones count as REUSED."""
         opened = self.restored.open
         state = np.where(opened[0], COMPUTED, REUSED)
         state = np.where(opened[0] & ~opened[-1], CUT, state)
@@ -92,6 +100,7 @@ class Decider:
             hold=gate.hold, cap_percent=gate.cap_percent, refill_percent=gate.refill_percent,
             capacity=prices.dense_macs(),
         )  # fmt: skip
+        self.blocks = block_tokens(config) if policy.static == "downsample" else None
         self.restore_state = restore_zeros(config.regions)
         restoring = config.stages * config.tokens if self.rule.macs else 0
         self.gate_macs = judge_macs + self.rule.macs + restoring
@@ -112,9 +121,10 @@ class Decider:
             ask.spikes, ask.membrane, sched, self.gate_macs + self.stem_macs, self.restore_state,
             self.params,
         )  # fmt: skip
+        pooled = None if self.blocks is None else pooled_blocks(restored.open, self.blocks)
         return Decision(
             scene.rgb, scene.motion, scene.change, ask.drive, ask.membrane, ask.spikes, sched,
-            restored, motion_macs, self.gate_macs, self.stem_macs,
+            restored, motion_macs, self.gate_macs, self.stem_macs, pooled,
         )  # fmt: skip
 
     def _active(self, scene: Scene) -> Mask:

@@ -10,13 +10,16 @@ import numpy.typing as npt
 from torch import Tensor
 
 from depth_snn.config import PolicyConfig
+from depth_snn.models.build import Network
 from depth_snn.models.stem import level_crop
-from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.motion.base import Motion, Vectors
 from depth_snn.motion.sources import make_source
 from depth_snn.pruning.decide import Decider, Decision
+from depth_snn.pruning.factory import make_stream
+from depth_snn.pruning.plan import block_tokens, pooled_blocks
 from depth_snn.pruning.prices import Prices
-from depth_snn.pruning.stream import PrunedStream, new_state
+from depth_snn.pruning.ready import ReadyNetwork
+from depth_snn.pruning.stream import new_state
 from depth_snn.pruning.view import View
 from depth_snn.recovery.judge import Judge
 from depth_snn.recovery.rules import Rule, Scene
@@ -65,7 +68,8 @@ class Pipeline:
     """Everything between a frame and its classes, for one stream.
 
     Args:
-        model: Network in evaluation mode, heads already cut.
+        model: Network of either kind in evaluation mode, heads already cut; or one made ready,
+            which shares its weights with other streams.
         policy: What is pruned and when.
         prices: MACs per token and stage, and of the stem.
         judge: How far each token's shown result is off.
@@ -74,7 +78,7 @@ class Pipeline:
 
     def __init__(
         self,
-        model: DepthViTLoihi,
+        model: Network | ReadyNetwork,
         policy: PolicyConfig,
         prices: Prices,
         judge: Judge,
@@ -83,7 +87,7 @@ class Pipeline:
         self.config, self.policy, self.judge = model.config, policy, judge
         self.source = make_source(policy.motion, model.config)
         self.decider = Decider(model.config, policy, prices, judge.macs, rule)
-        self.stream = PrunedStream(model, scored=policy.cuts_tokens)
+        self.stream = make_stream(model, scored=policy.cuts_tokens, static=policy.static)
         self.state, self.view = new_state(model.config), View(model.config)
         self._last: Image | None = None
         crop = level_crop(model.config, len(model.config.stem))
@@ -139,7 +143,12 @@ class Pipeline:
     def run(self, sight: Sight, opened: npt.NDArray[np.bool_]) -> F32:
         """Compute open tokens (S, N) and show them; returns the logits of every token."""
         logits: F32 = self.stream.run(sight.levels, opened, self.state).numpy()
-        self.view.refresh(sight.rgb, sight.features, logits, opened[-1])
+        pooled = None
+        if self.policy.static == "downsample":
+            blocks = block_tokens(self.config)
+            pooled = np.zeros(self.config.tokens, bool)
+            pooled[blocks[pooled_blocks(opened, blocks)]] = True
+        self.view.refresh(sight.rgb, sight.features, logits, opened[-1], pooled)
         return logits
 
     def _features(self, levels: list[Tensor]) -> F32:
