@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.config import NetworkConfig, PolicyConfig
+from depth_snn.config import GateConfig, NetworkConfig, PolicyConfig
 from depth_snn.pruning.plan import block_tokens, pooled_blocks, schedule
 from depth_snn.pruning.prices import Prices
 from depth_snn.recovery.restore import Restored, RestoreParams, restore_step, restore_zeros
@@ -91,9 +91,34 @@ class Decider:
         judge_macs: int,
         rule: Rule | None = None,
     ) -> None:
-        self.config, self.policy, gate = config, policy, policy.gate
-        self.token_rates = policy.rates("token_rate", config.layers)
-        self.rule = rule or make_rule("spikes" if policy.recovery else "none", config, gate)
+        self.config, self._given_rule = config, rule is not None
+        self.rule = rule or _rule_of(policy, config)
+        self.restore_state = restore_zeros(config.regions)
+        self._set(policy, prices, judge_macs)
+
+    def swap(self, policy: PolicyConfig, prices: Prices, judge_macs: int) -> None:
+        """Go on under another policy.
+
+        What the gate has saved and owes stays, unless nothing is to be restored any more: then
+        what it owes is dropped. The gate's neurons keep their potentials unless a setting of
+        theirs changes: then they start at rest. A rule that was given stays.
+
+        Raises:
+            ConfigError: if the policy does not suit the network; nothing has changed then.
+            MissingDependency: if the new body of the neurons is not installed; likewise.
+        """
+        policy.rates("token_rate", self.config.layers)
+        if not self._given_rule and _asking(policy) != _asking(self.policy):
+            self.rule = _rule_of(policy, self.config)
+            if not policy.recovery:
+                nothing = restore_zeros(self.config.regions)
+                self.restore_state = nothing._replace(level=self.restore_state.level)
+        self._set(policy, prices, judge_macs)
+
+    def _set(self, policy: PolicyConfig, prices: Prices, judge_macs: int) -> None:
+        """All that follows from a policy, given who asks."""
+        config, gate = self.config, policy.gate
+        self.policy, self.token_rates = policy, policy.rates("token_rate", config.layers)
         self.params = RestoreParams(
             region_of=config.region_of(), price=prices.per_stage(),
             own_price=prices.own_per_stage(), regions=config.regions,
@@ -101,7 +126,6 @@ class Decider:
             capacity=prices.dense_macs(),
         )  # fmt: skip
         self.blocks = block_tokens(config) if policy.static == "downsample" else None
-        self.restore_state = restore_zeros(config.regions)
         restoring = config.stages * config.tokens if self.rule.macs else 0
         self.gate_macs = judge_macs + self.rule.macs + restoring
         self.stem_macs = prices.fixed_macs()
@@ -135,3 +159,17 @@ class Decider:
         moved = (scene.motion >= policy.tau_px) & (scene.change >= policy.tau_stale / 2)
         out: Mask = moved | (scene.change >= policy.tau_stale)
         return out
+
+
+def _rule_of(policy: PolicyConfig, config: NetworkConfig) -> Rule:
+    return make_rule("spikes" if policy.recovery else "none", config, policy.gate)
+
+
+def _asking(policy: PolicyConfig) -> tuple[bool, GateConfig]:
+    """What of a policy the neurons themselves depend on."""
+    bare = GateConfig()
+    gate = replace(
+        policy.gate, hold=bare.hold, cap_percent=bare.cap_percent,
+        refill_percent=bare.refill_percent,
+    )  # fmt: skip
+    return policy.recovery, gate

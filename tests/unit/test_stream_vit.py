@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from depth_snn.config import NetworkConfig, PolicyConfig
@@ -107,9 +107,12 @@ class Largest(TorchDispatchMode):
     size = 0
 
     def __torch_dispatch__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+        self, func: torch._ops.OpOverload, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        out = func(*args, **(kwargs or {}))
+        with self:  # what an operation is made of counts too
+            out = func.decompose(*args, **(kwargs or {}))
+        if out is NotImplemented:
+            out = func(*args, **(kwargs or {}))
         for made in out if isinstance(out, tuple | list) else (out,):
             if isinstance(made, torch.Tensor):
                 self.size = max(self.size, made.numel())
@@ -127,6 +130,9 @@ def test_no_scores_of_all_tokens_by_all_tokens_are_made() -> None:
         with Largest() as largest:
             stream.run(seen, mask, state)
         assert 0 < largest.size < tokens * tokens
+    with sdpa_kernel(SDPBackend.MATH), Largest() as largest:  # that the probe would see them
+        stream.run(levels[0], everything(small), state)
+    assert largest.size >= tokens * tokens
 
 
 @pytest.mark.parametrize("static", ["reuse", "downsample"])
