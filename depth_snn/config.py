@@ -15,6 +15,8 @@ from depth_snn.toml_io import load_toml
 
 KINDS = ("loihi", "vit")
 """Kinds of network: what converts to Loihi arithmetic, and its float twin."""
+STATICS = ("reuse", "downsample")
+"""What may become of tokens that are not computed."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,10 @@ class PolicyConfig:
         moved_share: A moving token is computed when it changed by this share of ``tau_stale``; at 0
             every moving token is.
         carry: Whether what is shown moves along with the motion.
+        static: What becomes of tokens that are not computed. ``"reuse"``: they keep their last
+            results. ``"downsample"``: where none of a 2×2 block of tokens is computed, the block
+            runs as one coarse token in every frame; the other tokens keep their last results. The
+            integer graph only knows ``"reuse"``.
         token_rate: Share of the scheduled tokens cut in each layer, weakest L2 norm first; one
             number for all layers, or one for each.
         head_rate: Share of the heads cut physically in each layer, least important first; likewise.
@@ -218,6 +224,7 @@ class PolicyConfig:
     moved_share: float = 0.5
     judge: str = "error"
     carry: bool = True
+    static: str = "reuse"
     token_rate: tuple[float, ...] = (0.1,)
     head_rate: tuple[float, ...] = (0.0,)
     recovery: bool = True
@@ -228,6 +235,8 @@ class PolicyConfig:
             raise ConfigError(
                 f"motion {self.motion!r}: expected 'patch', 'dis', 'codec' or 'raft:FILE'"
             )
+        if self.static not in STATICS:
+            raise ConfigError(f"static {self.static!r}: expected 'reuse' or 'downsample'")
         for key in ("tau_px", "tau_stale", "tau_ego", "moved_share"):
             if not 0 <= getattr(self, key) < float("inf"):
                 raise ConfigError(f"{key} {getattr(self, key)} must be a number of 0 or more")

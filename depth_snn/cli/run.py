@@ -104,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
     if collected.cut_off:
         print(f"depth-snn: note: {_cut_off(len(collected.rgb))}", file=sys.stderr)
     record = _finish(args, setup, source, collected, dict(chain.fast.counts))
-    return _judge(args, record, budget, collected.cut_off)
+    memory = sum(chain.pipeline.memory_bytes().values())
+    return _judge(args, record, budget, collected.cut_off, memory)
 
 
 def _cut_off(frames: int) -> str:
@@ -134,7 +135,9 @@ def _finish(
     return make_record(setup, source, out, counts, args.engine, witnesses)
 
 
-def _judge(args: argparse.Namespace, record: RunRecord, budget: Any, cut_off: bool) -> int:
+def _judge(
+    args: argparse.Namespace, record: RunRecord, budget: Any, cut_off: bool, memory_bytes: int
+) -> int:
     """Energy, budget, verdict, report; prints the short answer."""
     from depth_snn.cli.chain.summary import print_summary, run_figures
     from depth_snn.figures import write_measurement
@@ -151,7 +154,7 @@ def _judge(args: argparse.Namespace, record: RunRecord, budget: Any, cut_off: bo
     write_report(record, energy, result, args.out, broken=broken)
     verdict = build_verdict(record, energy, result, broken=broken)
     write_verdict(args.out / "verdict.json", verdict)
-    print_summary(record, verdict, result)
+    print_summary(record, verdict, result, memory_bytes)
     if cut_off:
         print(f"note       {_cut_off(record.frames)}")
     print(f"report: {args.out / 'report.html'}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.config import NetworkConfig, PolicyConfig
-from depth_snn.pruning.plan import schedule
+from depth_snn.config import GateConfig, NetworkConfig, PolicyConfig
+from depth_snn.pruning.plan import block_tokens, pooled_blocks, schedule
 from depth_snn.pruning.prices import Prices
 from depth_snn.recovery.restore import Restored, RestoreParams, restore_step, restore_zeros
 from depth_snn.recovery.rules import Rule, Scene, make_rule
@@ -36,6 +36,8 @@ class Decision:
         restored: Open mask, admitted regions, own and restored MACs.
         motion_macs, gate_macs: Work spent on deciding.
         stem_macs: Work of the network that every frame executes.
+        pooled: Blocks of four that run as one coarse token (B,); None where static tokens are
+            reused.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -49,14 +51,20 @@ class Decision:
     motion_macs: int
     gate_macs: int
     stem_macs: int
+    pooled: Mask | None = None
 
     @property
     def fixed_macs(self) -> int:
         """Exactly counted work that runs in every frame; the base of the cap starts here."""
         return self.gate_macs + self.stem_macs
 
+    def executed(self, prices: Prices) -> dict[str, int]:
+        """MACs of the network in this frame by category, without motion and gates."""
+        pooled = None if self.pooled is None else int(self.pooled.sum())
+        return prices.executed(self.restored.open.sum(1), pooled)
+
     def token_state(self) -> npt.NDArray[np.uint8]:
-        """REUSED, COMPUTED, RESTORED or CUT for every token (N,)."""
+        """REUSED, COMPUTED, RESTORED or CUT for every token (N,); pooled ones count as REUSED."""
         opened = self.restored.open
         state = np.where(opened[0], COMPUTED, REUSED)
         state = np.where(opened[0] & ~opened[-1], CUT, state)
@@ -83,16 +91,41 @@ class Decider:
         judge_macs: int,
         rule: Rule | None = None,
     ) -> None:
-        self.config, self.policy, gate = config, policy, policy.gate
-        self.token_rates = policy.rates("token_rate", config.layers)
-        self.rule = rule or make_rule("spikes" if policy.recovery else "none", config, gate)
+        self.config, self._given_rule = config, rule is not None
+        self.rule = rule or _rule_of(policy, config)
+        self.restore_state = restore_zeros(config.regions)
+        self._set(policy, prices, judge_macs)
+
+    def swap(self, policy: PolicyConfig, prices: Prices, judge_macs: int) -> None:
+        """Go on under another policy.
+
+        What the gate has saved and owes stays, unless nothing is to be restored any more: then
+        what it owes is dropped. The gate's neurons keep their potentials unless a setting of
+        theirs changes: then they start at rest. A rule that was given stays.
+
+        Raises:
+            ConfigError: if the policy does not suit the network; nothing has changed then.
+            MissingDependency: if the new body of the neurons is not installed; likewise.
+        """
+        policy.rates("token_rate", self.config.layers)
+        if not self._given_rule and _asking(policy) != _asking(self.policy):
+            self.rule = _rule_of(policy, self.config)
+            if not policy.recovery:
+                nothing = restore_zeros(self.config.regions)
+                self.restore_state = nothing._replace(level=self.restore_state.level)
+        self._set(policy, prices, judge_macs)
+
+    def _set(self, policy: PolicyConfig, prices: Prices, judge_macs: int) -> None:
+        """All that follows from a policy, given who asks."""
+        config, gate = self.config, policy.gate
+        self.policy, self.token_rates = policy, policy.rates("token_rate", config.layers)
         self.params = RestoreParams(
             region_of=config.region_of(), price=prices.per_stage(),
             own_price=prices.own_per_stage(), regions=config.regions,
             hold=gate.hold, cap_percent=gate.cap_percent, refill_percent=gate.refill_percent,
             capacity=prices.dense_macs(),
         )  # fmt: skip
-        self.restore_state = restore_zeros(config.regions)
+        self.blocks = block_tokens(config) if policy.static == "downsample" else None
         restoring = config.stages * config.tokens if self.rule.macs else 0
         self.gate_macs = judge_macs + self.rule.macs + restoring
         self.stem_macs = prices.fixed_macs()
@@ -112,9 +145,10 @@ class Decider:
             ask.spikes, ask.membrane, sched, self.gate_macs + self.stem_macs, self.restore_state,
             self.params,
         )  # fmt: skip
+        pooled = None if self.blocks is None else pooled_blocks(restored.open, self.blocks)
         return Decision(
             scene.rgb, scene.motion, scene.change, ask.drive, ask.membrane, ask.spikes, sched,
-            restored, motion_macs, self.gate_macs, self.stem_macs,
+            restored, motion_macs, self.gate_macs, self.stem_macs, pooled,
         )  # fmt: skip
 
     def _active(self, scene: Scene) -> Mask:
@@ -126,3 +160,17 @@ class Decider:
         moved = (scene.motion >= policy.tau_px) & (scene.change >= tau * policy.moved_share)
         out: Mask = moved | (scene.change >= tau)
         return out
+
+
+def _rule_of(policy: PolicyConfig, config: NetworkConfig) -> Rule:
+    return make_rule("spikes" if policy.recovery else "none", config, policy.gate)
+
+
+def _asking(policy: PolicyConfig) -> tuple[bool, GateConfig]:
+    """What of a policy the neurons themselves depend on."""
+    bare = GateConfig()
+    gate = replace(
+        policy.gate, hold=bare.hold, cap_percent=bare.cap_percent,
+        refill_percent=bare.refill_percent,
+    )  # fmt: skip
+    return policy.recovery, gate

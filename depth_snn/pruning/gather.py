@@ -33,7 +33,7 @@ def take(level_map: Tensor, positions: Tensor, rows: Tensor) -> Tensor:
     """
     wanted = positions.index_select(0, rows)
     flat = level_map.permute(0, 2, 3, 1).flatten(0, 2)
-    return flat.index_select(0, wanted.view(-1)).view(*wanted.shape, -1)
+    return flat.index_select(0, wanted.view(-1)).view(*wanted.shape, flat.shape[-1])
 
 
 def _numbered(config: NetworkConfig, level: int) -> Tensor:

@@ -1,9 +1,11 @@
 """Multiply-accumulates of one token in one stage, and of a frame's stem, by category.
 
-Plain integers. An affine norm costs one MAC per channel of a token, a score one per channel; norms
-behind the stem's convolutions fold into them. Activations, additions of residuals and comparisons
-are not MACs and are not charged. Changing a token's term in the attention state costs two outer
-products (old out, new in). The stem runs for the whole picture, the margin around it included.
+Plain integers. An affine norm costs one MAC per channel of a token, a layer norm three (squares,
+scale, affine map), a score one; norms behind the stem's convolutions fold into them. Activations,
+the softmax, divisions by constants, additions and comparisons are not MACs and are not charged.
+Changing a token's term in the state of linear attention costs two outer products (old out, new in);
+a softmax query meets every token's key and value. The stem runs for the whole picture, the margin
+around it included.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.config import NetworkConfig
+from depth_snn.pruning.plan import POOL
 
 CATEGORIES = (
     "motion", "gate", "score", "stem", "embed", "norm", "qkv", "attention", "projection", "mlp",
@@ -23,6 +26,8 @@ CATEGORIES = (
 """Categories of the ledger; every executed MAC falls in exactly one."""
 KERNEL_AREA = 16
 """Positions that a convolution of the stem, or the embedding, sees."""
+POOLED = POOL * POOL
+"""Tokens that a coarse token stands for."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,18 @@ class Prices:
     Attributes:
         tokens: Number of tokens N.
         stages: For each stage, MACs of one computed token by category.
+        outer: For each stage, MACs of one outer product k vᵀ within its attention; the price holds
+            two of them. 0 where there is no attention state.
+        coarse: MACs by category of four tokens that run as one coarse token through all stages,
+            without its term in the attention state.
         fixed: MACs that every frame executes whatever is open, by category.
         dense: MACs of the whole network on one frame, nothing pruned, by category.
     """
 
     tokens: int
     stages: tuple[dict[str, int], ...]
+    outer: tuple[int, ...]
+    coarse: dict[str, int]
     fixed: dict[str, int]
     dense: dict[str, int]
 
@@ -52,23 +63,35 @@ class Prices:
     def own_per_stage(self) -> npt.NDArray[np.int64]:
         """Lower bound of the MACs one token executes in each stage, shape (S,).
 
-        Where all tokens of a stage run, the attention state is built anew at two thirds of its
-        price, so that much is certain.
+        Where all tokens of a stage run, the attention state is built anew with one outer product
+        of the two, so that much is certain.
         """
-        rebate = [stage.get("attention", 0) // 3 for stage in self.stages]
-        return self.per_stage() - np.array(rebate, np.int64)
+        return self.per_stage() - np.array(self.outer, np.int64)
 
-    def executed(self, computed: npt.NDArray[np.int64]) -> dict[str, int]:
-        """MACs by category of a frame in which ``computed`` (S,) tokens run in each stage.
+    def executed(
+        self, computed: npt.NDArray[np.int64], pooled: int | None = None
+    ) -> dict[str, int]:
+        """MACs by category of a frame.
 
         Where all tokens run, the attention state is built anew: one outer product per token, not
-        the two that the price charges.
+        the two that the price charges. With coarse tokens it is built anew in every frame: one for
+        each token that is not pooled, whether it runs or not, and one for each coarse token.
+
+        Args:
+            computed: Tokens that run in each stage (S,).
+            pooled: Blocks of four that run as one coarse token; None where static tokens are
+                reused.
         """
         out = dict.fromkeys(CATEGORIES, 0) | self.fixed
-        for stage, count in zip(self.stages, computed.tolist(), strict=True):
+        for stage, outer, count in zip(self.stages, self.outer, computed.tolist(), strict=True):
             for category, macs in stage.items():
-                rebuilt = category == "attention" and count == self.tokens
-                out[category] += (macs // 3 * 2 if rebuilt else macs) * count
+                out[category] += macs * count
+            terms = count if count == self.tokens else 2 * count
+            if pooled is not None:
+                terms = self.tokens - (POOLED - 1) * pooled
+            out["attention"] += outer * (terms - 2 * count)
+        for category, macs in self.coarse.items():
+            out[category] += macs * (pooled or 0)
         return out
 
     def dense_macs(self) -> int:
@@ -80,23 +103,29 @@ def prices_of(config: NetworkConfig, *, scored: bool) -> Prices:
     """Prices of a network.
 
     Args:
-        config: Its shape, with the heads that are left.
+        config: Its kind and shape, with the heads that are left.
         scored: Whether tokens are scored for cutting.
     """
     score = config.dim if scored else 0
     stages = [{"embed": KERNEL_AREA * config.stem[-1] * config.dim, "score": score}]
     stages += [_block(config, heads) | {"score": score} for heads in config.heads]
     stages[-1]["score"] = 0  # no block follows, so nothing is scored behind the last one
-    stages[-1]["norm"] += config.dim
-    stages[-1]["decoder"] = _decoder(config)
+    last = {"norm": _norm_macs(config), "decoder": _decoder(config)}
+    stages[-1] |= {"norm": stages[-1]["norm"] + last["norm"], "decoder": last["decoder"]}
+    outer = (0, *(_outer(config, heads) for heads in config.heads))
     fixed = {"stem": _stem(config)}
-    dense = dict.fromkeys(CATEGORIES, 0) | fixed
-    for stage in stages:
+    # A coarse token runs once where four would; embedded and decoded are all four.
+    coarse = dict.fromkeys(CATEGORIES, 0)
+    dense = coarse | fixed
+    for stage, product in zip(stages, outer, strict=True):
         for category, macs in stage.items():
             # A dense network builds its attention state anew and scores nothing.
-            per_token = {"attention": macs // 3 * 2, "score": 0}.get(category, macs)
+            per_token = {"attention": macs - product, "score": 0}.get(category, macs)
             dense[category] += per_token * config.tokens
-    return Prices(config.tokens, tuple(stages), fixed, dense)
+            times = POOLED if category in ("embed", "decoder") else 1
+            coarse[category] += times * (per_token - (product if category == "attention" else 0))
+    coarse["norm"] += (POOLED - 1) * last["norm"]
+    return Prices(config.tokens, tuple(stages), outer, coarse, fixed, dense)
 
 
 def _stem(config: NetworkConfig) -> int:
@@ -108,13 +137,24 @@ def _stem(config: NetworkConfig) -> int:
     return macs
 
 
+def _norm_macs(config: NetworkConfig) -> int:
+    """MACs of one norm over the channels of a token."""
+    return (3 if config.kind == "vit" else 1) * config.dim
+
+
+def _outer(config: NetworkConfig, heads: int) -> int:
+    """MACs of one token's term k vᵀ in the attention state; softmax attention has no state."""
+    return 0 if config.kind == "vit" else heads * config.head_dim**2
+
+
 def _block(config: NetworkConfig, heads: int) -> dict[str, int]:
     """MACs of one token in one encoder block."""
-    inner = heads * config.head_dim
+    inner, soft = heads * config.head_dim, config.kind == "vit"
     return {
-        "norm": config.dim + inner + config.dim,
+        # The Loihi kind has a norm behind its attention too.
+        "norm": 2 * _norm_macs(config) + (0 if soft else inner),
         "qkv": 3 * config.dim * inner,
-        "attention": 3 * inner * config.head_dim,
+        "attention": inner * (2 * config.tokens if soft else 3 * config.head_dim),
         "projection": inner * config.dim,
         "mlp": 2 * config.dim * config.mlp,
     }

@@ -5,13 +5,20 @@ Every value is computed in the order in which the network computes it, so that b
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from depth_snn.errors import ConfigError
+from depth_snn.models.build import Network
 from depth_snn.models.norms import TokenNorm, batch_norm_affine
 from depth_snn.models.stem import STRIDE, Stem
+from depth_snn.models.vit import DepthViT, TwinBlock
 from depth_snn.models.vit_loihi import Block
+from depth_snn.pruning.gather import cell_positions, patch_positions, take
 
 
 class ReadyLevel:
@@ -50,8 +57,26 @@ class ReadyNorm:
         return (x * self.scale).add_(self.shift)
 
 
+class Encoder(Protocol):
+    """An encoder block around its attention.
+
+    Attributes:
+        heads: Heads H.
+        inner: Channels of all heads together, H·d.
+    """
+
+    heads: int
+    inner: int
+
+    def qkv(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries (n, H·d), and keys beside values (n, 2·H·d), of tokens (n, C)."""
+
+    def finish(self, x: Tensor, y: Tensor) -> Tensor:
+        """Output of the block from its input x (n, C) and the attention's result y (n, H·d)."""
+
+
 class ReadyBlock:
-    """An encoder block with q, k and v in one matrix.
+    """An encoder block of the Loihi kind with q, k and v in one matrix.
 
     Args:
         block: The block in evaluation mode; its weights are read here, once.
@@ -76,4 +101,88 @@ class ReadyBlock:
         x = x + self.block.proj(self.norms[1](y))
         hidden = functional.relu_(self.block.fc1(self.norms[2](x)))
         out: Tensor = x + self.block.fc2(hidden)
+        return out
+
+
+class ReadyTwinBlock:
+    """An encoder block of the float twin; its matrix of q, k and v is one already.
+
+    Args:
+        block: The block in evaluation mode.
+    """
+
+    def __init__(self, block: TwinBlock) -> None:
+        self.heads, self.inner = block.attn.heads, block.attn.proj.in_features
+        self.block = block
+
+    def qkv(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries (n, H·d), and keys beside values (n, 2·H·d), of tokens (n, C)."""
+        z = self.block.attn.qkv(self.block.norm1(x))
+        return z[:, : self.inner], z[:, self.inner :]
+
+    def finish(self, x: Tensor, y: Tensor) -> Tensor:
+        """Output of the block from its input x (n, C) and the attention's result y (n, H·d)."""
+        x = x + self.block.attn.proj(y)
+        out: Tensor = x + self.block.mlp(self.block.norm2(x))
+        return out
+
+
+class ReadyNetwork:
+    """A whole network of either kind, made ready once for any number of streams.
+
+    Args:
+        model: Network in evaluation mode; its weights are read here, once.
+
+    Raises:
+        ConfigError: if its shape names another kind than it is.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: Network) -> None:
+        self.config = model.config
+        kind = "vit" if isinstance(model, DepthViT) else "loihi"
+        if kind != self.config.kind:
+            raise ConfigError(
+                f"network {self.config.name}: its shape says kind {self.config.kind!r}, but it is "
+                f"built as {kind!r}; build it with build_network"
+            )
+        levels = range(len(self.config.stem))
+        self.levels = [ReadyLevel(model.stem, level) for level in levels]
+        self.patches = patch_positions(self.config)
+        self.cells = [cell_positions(self.config, level + 1) for level in levels]
+        self.embedding = model.embed
+        self.rows = model.embed.weight.permute(0, 2, 3, 1).flatten(1).contiguous()
+        self.decoder = model.decoder
+        self.blocks: list[Encoder]
+        self.norm: Callable[[Tensor], Tensor]
+        if isinstance(model, DepthViT):
+            self.position = model.pos_embed[0]
+            self.blocks, self.norm = [ReadyTwinBlock(b) for b in model.blocks], model.norm
+        else:
+            self.position = model.position
+            self.blocks, self.norm = [ReadyBlock(b) for b in model.blocks], ReadyNorm(model.norm)
+
+    def embedded(self, coarse: Tensor, rows: Tensor) -> Tensor:
+        """Tokens with their positions.
+
+        Args:
+            coarse: The stem's last level (1, C, h, w).
+            rows: Numbers of the tokens (n,).
+
+        Returns:
+            (n, dim).
+        """
+        if rows.numel() == self.config.tokens:
+            # As the dense network does, so that both round alike.
+            x = self.embedding(coarse).flatten(2).transpose(1, 2)[0].index_select(0, rows)
+        else:
+            seen = take(coarse, self.patches, rows).flatten(1)
+            x = functional.linear(seen, self.rows, self.embedding.bias)
+        out: Tensor = x + self.position.index_select(0, rows)
+        return out
+
+    def decoded(self, levels: list[Tensor], x: Tensor, rows: Tensor) -> Tensor:
+        """Logits (n, cells²·classes) of tokens whose last features are x (n, dim)."""
+        seen = [take(*pair, rows) for pair in zip(levels, self.cells, strict=True)]
+        out: Tensor = self.decoder(self.norm(x), seen)
         return out

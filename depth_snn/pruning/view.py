@@ -59,7 +59,12 @@ class View:
         return move_macs(self.config)
 
     def refresh(
-        self, rgb: npt.NDArray[np.uint8], features: F32, logits: F32, computed: Mask
+        self,
+        rgb: npt.NDArray[np.uint8],
+        features: F32,
+        logits: F32,
+        computed: Mask,
+        pooled: Mask | None = None,
     ) -> None:
         """Take in what was just computed.
 
@@ -68,9 +73,13 @@ class View:
             features: Its stem features inside the margin (h·2, w·2, C).
             logits: Of all tokens (N, cells²·classes), cells in Z-order.
             computed: Tokens that ran to the end (N,).
+            pooled: Tokens that ran as part of a coarse one (N,). Their scores are new, but what
+                they rest on stays that of the last time they ran themselves, so that slow drift
+                opens them in the end.
         """
         rows = np.flatnonzero(computed)
-        put_tokens(self.scores, logits, rows, self._cell_at)
+        shown = rows if pooled is None else np.flatnonzero(computed | pooled)
+        put_tokens(self.scores, logits, shown, self._cell_at)
         put_blocks(self.picture, rgb, rows, self.config.patch)
         put_blocks(self.features, features, rows, 2)
         self.age += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from depth_snn.config import NetworkConfig
 from depth_snn.data.scene import StreetScene
+from depth_snn.models.build import Network
+from depth_snn.models.vit import DepthViT
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.models.weights import load_network
 
@@ -37,6 +40,9 @@ DEEP = NetworkConfig(
     classes=3, decoder=5, region=1,
 )  # fmt: skip
 """6 tokens of 16×16 pixels; three levels of stem; every token is a region."""
+
+TWIN = replace(UNEVEN, name="twin", kind="vit", heads=(3, 3))
+"""The float twin's shape beside UNEVEN: heads fill the width."""
 
 
 @cache
@@ -66,6 +72,24 @@ def random_network(config: NetworkConfig = UNEVEN, seed: int = 0) -> DepthViTLoi
 
 
 @cache
+def random_twin(config: NetworkConfig = TWIN, seed: int = 0) -> DepthViT:
+    """A float twin whose tokens attend to some tokens much more than to others; shared."""
+    torch.manual_seed(seed)
+    model = DepthViT(config).eval()
+    enliven(model)
+    nn.init.normal_(model.pos_embed)
+    return model
+
+
+def enliven(model: Network) -> None:
+    """Weights so large that the attention weighs as much as what a token says of itself."""
+    for module in model.blocks.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.5 * module.in_features**-0.5)
+            nn.init.normal_(module.bias, std=0.3)
+
+
+@cache
 def settled_network(config: NetworkConfig = TINY, seed: int = 0) -> DepthViTLoihi:
     """An untrained network whose norms know the frames of a scene; shared like the shipped ones."""
     torch.manual_seed(seed)
@@ -91,7 +115,7 @@ def noise(config: NetworkConfig, count: int, seed: int = 0) -> list[Image]:
 
 
 @torch.inference_mode()
-def dense_logits(model: DepthViTLoihi, rgb: Image) -> npt.NDArray[np.float32]:
+def dense_logits(model: Network, rgb: Image) -> npt.NDArray[np.float32]:
     """What the whole network says of a frame (N, cells²·classes)."""
     return model(pictures(rgb))[0].numpy()
 

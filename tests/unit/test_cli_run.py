@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
     assert verdict["format"] == 1 and verdict["frames"] == record.frames == FRAMES
     assert verdict["macs"]["dense_per_frame"] == record.dense_macs
     said = (finished / "said.txt").read_text(encoding="utf-8")
+    assert re.search(r"^memory     \d+\.\d MiB for the stream's state, bounded$", said, re.M)
     assert "report.html" in said and f"{FRAMES} frames of scene:street" in said
 
 

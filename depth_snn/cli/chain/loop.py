@@ -155,7 +155,7 @@ class Chain:
         out.rgb.append(frame.rgb)
         out.truth.append(frame.label)
         out.decisions.append(decision)
-        macs = self.setup.prices.executed(decision.restored.open.sum(1))
+        macs = decision.executed(self.setup.prices)
         macs["motion"] += decision.motion_macs
         macs["gate"] += decision.gate_macs
         out.macs.append(macs)

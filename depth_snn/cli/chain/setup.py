@@ -15,6 +15,7 @@ from conversion.graph import Graph
 from depth_snn.config import NetworkConfig, PolicyConfig
 from depth_snn.data.frames import open_frames
 from depth_snn.data.scene import sample_frames
+from depth_snn.errors import ConfigError
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.models.weights import find_network
 from depth_snn.pruning.heads import cut_heads, plan_heads
@@ -103,7 +104,15 @@ def prepare(network: str, policy: PolicyConfig, calibrate: str | None = None) ->
         network: Name of shipped weights or path of a weights file.
         policy: What is pruned.
         calibrate: Input to calibrate on, or None for built-in scenes.
+
+    Raises:
+        ConfigError: if the policy pools static tokens, which the integer graph cannot do.
     """
+    if policy.static != "reuse":
+        raise ConfigError(
+            f"policy: static is {policy.static!r}; expected 'reuse' where the integer graph runs, "
+            "since a gate on the chip holds a token's values and cannot pool tokens"
+        )
     dense = find_network(network)
     model = dense
     if any(policy.head_rate):

@@ -13,8 +13,17 @@ from sims.record import RunRecord
 ENERGY_BASELINE = "pruned int8"
 
 
-def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResult | None) -> None:
-    """Print what was measured, the energy tiers, and the budget's verdict last."""
+def print_summary(
+    record: RunRecord, verdict: dict[str, Any], result: BudgetResult | None, memory_bytes: int
+) -> None:
+    """Print what was measured, the energy tiers, and the budget's verdict last.
+
+    Args:
+        record: Of the run.
+        verdict: On it.
+        result: Of the budget; None without one.
+        memory_bytes: Arrays that the stream held after the last frame.
+    """
     macs, extra = verdict["macs"], verdict["extra_compute"]
     states = [int((record.token_state[1:] == s).sum()) for s in range(4)]
     names = ("reused", "computed", "restored", "cut")
@@ -31,6 +40,7 @@ def print_summary(record: RunRecord, verdict: dict[str, Any], result: BudgetResu
         f"time       {times['pruned_end_to_end']} a frame; dense {times['dense_linear']}, "
         f"dense with SDPA {times['dense_sdpa']} (medians)"
     )
+    print(f"memory     {memory_bytes / 2**20:.1f} MiB for the stream's state, bounded")
     for name in ("miou_dense", "miou_pruned", "miou_integer"):
         if name in record.quality:
             print(f"{name:10} {100 * record.quality[name]:.2f} %")

@@ -84,7 +84,7 @@ class Player:
             step = pipeline.step(frame.rgb, frame.vectors)
             seconds.append(time.perf_counter() - start)
             decision = step.decision
-            macs = sum(prices.executed(decision.restored.open.sum(1)).values())
+            macs = sum(decision.executed(prices).values())
             work.append(macs + decision.motion_macs + decision.gate_macs)
             extra.append(decision.restored.spent_macs / decision.restored.base_macs)
             maps.append(step.classes)
