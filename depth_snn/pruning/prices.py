@@ -59,16 +59,28 @@ class Prices:
         return self.per_stage() - np.array(rebate, np.int64)
 
     def executed(self, computed: npt.NDArray[np.int64]) -> dict[str, int]:
-        """MACs by category of a frame in which ``computed`` (S,) tokens run in each stage.
+        """MACs by category of a frame in which ``computed`` (S,) tokens run in each stage."""
+        out = dict.fromkeys(CATEGORIES, 0) | self.fixed
+        for category, row in self.executed_by_stage(computed).items():
+            out[category] += int(row.sum())
+        return out
+
+    def executed_by_stage(
+        self, computed: npt.NDArray[np.int64]
+    ) -> dict[str, npt.NDArray[np.int64]]:
+        """MACs by category and stage, each (S,), without what every frame runs.
 
         Where all tokens run, the attention state is built anew: one outer product per token, not
         the two that the price charges.
+
+        Args:
+            computed: Tokens that run in each stage (S,).
         """
-        out = dict.fromkeys(CATEGORIES, 0) | self.fixed
-        for stage, count in zip(self.stages, computed.tolist(), strict=True):
-            for category, macs in stage.items():
+        out = {category: np.zeros(len(self.stages), np.int64) for category in CATEGORIES}
+        for index, count in enumerate(computed.tolist()):
+            for category, macs in self.stages[index].items():
                 rebuilt = category == "attention" and count == self.tokens
-                out[category] += (macs // 3 * 2 if rebuilt else macs) * count
+                out[category][index] = (macs // 3 * 2 if rebuilt else macs) * count
         return out
 
     def dense_macs(self) -> int:
