@@ -34,7 +34,7 @@ exit status: 0 within the budget (or none given), 2 a limit exceeded, 1 error"""
 
 OUTCOME = (
     "verdict.json", "report.html", "overlay.png", "tokens.png", "gates.png", "energy.png",
-    "compute.png", "run.h5", "graph.h5", "inputs.h5",
+    "compute.png", "ledger.csv", "run.h5", "graph.h5", "inputs.h5",
 )  # fmt: skip
 """Files that say how a run went; those of an earlier run go before results are replaced."""
 
@@ -68,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "the tiny network (default 0; its gates fire from 8 on)")  # fmt: skip
     parser.add_argument("--keep-inputs", type=count, default=2, metavar="N",
                         help="frames of graph inputs written to inputs.h5 (default 2)")  # fmt: skip
+    parser.add_argument("--ledger", action="store_true",
+                        help="print MACs by category and layer, as in ledger.csv")  # fmt: skip
     add_policy_options(parser)
     add_figures_option(parser)
 
@@ -118,6 +120,7 @@ def _finish(
     """Witnesses, files to simulate again, and the record."""
     from conversion.graph_file import save_graph
     from depth_snn.cli.chain.engines import run_other_engine, run_witnesses
+    from depth_snn.cli.chain.ledger import ledger_text, make_ledger, write_ledger
     from depth_snn.cli.chain.record import make_record
     from depth_snn.cli.chain.witness import stack_inputs
     from sims.inputs_file import save_arrays
@@ -132,6 +135,10 @@ def _finish(
     save_graph(setup.graph, args.out / "graph.h5")
     if args.keep_inputs:
         save_arrays(stack_inputs(out.inputs[: args.keep_inputs]), args.out / "inputs.h5")
+    ledger = make_ledger(setup, out)
+    write_ledger(args.out / "ledger.csv", ledger)
+    if args.ledger:
+        print(ledger_text(ledger))
     return make_record(setup, source, out, counts, args.engine, witnesses)
 
 

@@ -92,7 +92,8 @@ def raft_macs(model: nn.Module, config: NetworkConfig) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     blank = torch.zeros(1, 3, config.height, config.width)
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    # In inference mode operations do not pass by the counter, and it would say 0.
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(blank, blank, num_flow_updates=UPDATES)
     return int(counter.get_total_flops()) // 2
 

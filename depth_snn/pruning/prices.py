@@ -73,25 +73,35 @@ class Prices:
     ) -> dict[str, int]:
         """MACs by category of a frame.
 
-        Where all tokens run, the attention state is built anew: one outer product per token, not
-        the two that the price charges. With coarse tokens it is built anew in every frame: one for
-        each token that is not pooled, whether it runs or not, and one for each coarse token.
-
         Args:
             computed: Tokens that run in each stage (S,).
             pooled: Blocks of four that run as one coarse token; None where static tokens are
                 reused.
         """
         out = dict.fromkeys(CATEGORIES, 0) | self.fixed
-        for stage, outer, count in zip(self.stages, self.outer, computed.tolist(), strict=True):
-            for category, macs in stage.items():
-                out[category] += macs * count
+        for category, row in self.executed_by_stage(computed, pooled).items():
+            out[category] += int(row.sum())
+        for category, macs in self.coarse.items():
+            out[category] += macs * (pooled or 0)
+        return out
+
+    def executed_by_stage(
+        self, computed: npt.NDArray[np.int64], pooled: int | None = None
+    ) -> dict[str, npt.NDArray[np.int64]]:
+        """MACs by category and stage, each (S,), without what every frame runs and coarse tokens.
+
+        Where all tokens run, the attention state is built anew: one outer product per token, not
+        the two that the price charges. With coarse tokens it is built anew in every frame: one for
+        each token that is not pooled, whether it runs or not, and one for each coarse token.
+        """
+        out = {category: np.zeros(len(self.stages), np.int64) for category in CATEGORIES}
+        for index, count in enumerate(computed.tolist()):
+            for category, macs in self.stages[index].items():
+                out[category][index] = macs * count
             terms = count if count == self.tokens else 2 * count
             if pooled is not None:
                 terms = self.tokens - (POOLED - 1) * pooled
-            out["attention"] += outer * (terms - 2 * count)
-        for category, macs in self.coarse.items():
-            out[category] += macs * (pooled or 0)
+            out["attention"][index] += self.outer[index] * (terms - 2 * count)
         return out
 
     def dense_macs(self) -> int:

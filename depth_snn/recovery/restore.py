@@ -1,4 +1,7 @@
-"""What a gate spike restores, under a cap charged before anything runs (docs/fixed_point.md §7)."""
+"""What a gate spike restores, under a cap charged before anything runs.
+
+The rule is docs/fixed_point.md §7; docs/cap.md proves that it keeps the cap.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,8 @@ def restore_step(
     owed = np.where(spikes, params.hold, state.owed)
     strength = np.where(spikes, np.maximum(state.strength, membrane), state.strength)
     missing = (params.price[:, None] * ~sched).sum(0)
-    cost = np.bincount(params.region_of, missing, params.regions).astype(np.int64)
+    cost = np.zeros(params.regions, np.int64)
+    np.add.at(cost, params.region_of, missing)  # bincount would add in floats
     admitted = np.zeros(params.regions, bool)
     spent = 0
     for r in sorted(np.flatnonzero(owed), key=lambda r: (-strength[r], r)):

@@ -75,7 +75,9 @@ def test_the_silicon_script_on_the_recorded_trace(shared_data: Path, tmp_path: P
 
 
 def test_the_exactness_script_on_the_tiny_network(tmp_path: Path) -> None:
-    out = tmp_path / "f.json"
-    done = measure("exactness", "--network", "tiny", "--frames", "3", "--json", str(out))
+    out, words = tmp_path / "f.json", ("--frames", "3", "--drift-frames", "60")
+    done = measure("exactness", "--network", "tiny", *words, "--json", str(out))
     assert done.returncode == 0, done.stderr
-    assert 0 <= load_figures(out)["dense_equals_pruned_max_abs"].value <= 1e-5
+    found = load_figures(out)
+    assert 0 <= found["dense_equals_pruned_max_abs"].value <= 1e-5
+    assert 0 < found["drift_10000_frames_max_abs"].value <= 1e-4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from benchmarks.measure_exactness import partial_mask, settled_difference
 from depth_snn.config import NetworkConfig
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.stream import PrunedStream, StreamState, new_state
@@ -105,26 +105,6 @@ def test_sparse_frames_leave_no_drift(path: Path) -> None:
     assert np.abs(logits.numpy() - dense).max() <= ULPS * 2**-24 * np.abs(dense).max()
 
 
-def partial_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray[np.bool_]:
-    """Random tokens of each stage within those of the stage before; never all, so no rebuild."""
-    shares = np.sort(rng.uniform(0.05, 0.9, config.stages))[::-1]
-    return rng.permutation(config.tokens)[None] < (shares * config.tokens)[:, None]
-
-
-def settled_difference(model: DepthViTLoihi, rgb: Image, state: StreamState) -> float:
-    """Largest difference from the dense network once masks have covered a still frame in halves.
-
-    The state is left as it was.
-    """
-    config, state = model.config, deepcopy(state)
-    half = np.arange(config.tokens) % 2 == 0
-    for _ in range(config.layers + 2):
-        for side in (half, ~half):
-            opened = np.repeat(side[None], config.stages, 0)
-            logits = PrunedStream(model).step(rgb, opened, state)
-    return float(np.abs(logits.numpy() - dense_logits(model, rgb)).max())
-
-
 MANY_FRAMES, FEW_FRAMES = 10_000, 100
 GROWTH = 3
 """Factor by which the difference may grow from few frames to many: single-precision noise."""
@@ -141,7 +121,7 @@ def test_ten_thousand_sparse_frames_leave_no_drift() -> None:
         rgb = frames[int(rng.integers(len(frames)))]
         stream.step(rgb, partial_mask(rng, config), state)
         if count + 1 in (FEW_FRAMES, MANY_FRAMES):
-            found[count + 1] = settled_difference(model, frames[-1], state)
+            found[count + 1] = settled_difference(stream, frames[-1], state)
     last = state_errors(config, state)
     error = max(float(np.abs(after).max()) / scale for after, scale in last)
     drift = max(
@@ -153,6 +133,16 @@ def test_ten_thousand_sparse_frames_leave_no_drift() -> None:
     assert found[MANY_FRAMES] <= GROWTH * max(found[FEW_FRAMES], 1e-6)
     # The first frame's state is rounded to single precision; nothing is added to that error.
     assert error <= 1e-6 and drift <= 1e-9
+
+
+def test_a_wrong_attention_state_would_be_seen_as_drift() -> None:
+    """What is measured after many frames: opening in parts never rebuilds the state by itself."""
+    model = tiny_network()
+    stream, state, rgb = PrunedStream(model), new_state(TINY), scene_frames(TINY, 2)[1]
+    stream.step(rgb, np.ones((TINY.stages, TINY.tokens), bool), state)
+    assert settled_difference(stream, rgb, state) <= 1e-4
+    state.s[0] = state.s[0] + 1e-2 * state.s[0].abs().max()
+    assert settled_difference(stream, rgb, state) > 1e-3
 
 
 def test_tokens_that_are_not_opened_keep_their_results_exactly() -> None:
