@@ -92,23 +92,27 @@ def explain(flow: Flow, config: NetworkConfig) -> Motion:
         config: Shape of the network.
 
     Returns:
-        Motion whose MACs are those of this step alone: all rounds that RANSAC is allowed.
+        Motion whose MACs are those of this step alone: all rounds that RANSAC is allowed, or none
+        where so many tokens stand still that the camera does.
     """
     h, w = config.grid
     points = token_centres(config)
     forth = -cv2.resize(flow, (w, h), interpolation=cv2.INTER_AREA).reshape(-1, 2)
+    still = int((np.linalg.norm(forth, axis=1) < RANSAC_PX).sum())
+    pooled = config.height * config.width * 2
+    if still >= STILL_SHARE * config.tokens:  # no map explains enough more to be believed
+        residual = np.linalg.norm(forth, axis=1).astype(np.float32)
+        return Motion(flow, residual, np.eye(2, 3), pooled)
     cv2.setRNGSeed(0)  # RANSAC draws from OpenCV's generator; same frames, same result
     camera, inliers = cv2.estimateAffine2D(
         points, points + forth, ransacReprojThreshold=RANSAC_PX, maxIters=RANSAC_ROUNDS
     )
-    still = int((np.linalg.norm(forth, axis=1) < RANSAC_PX).sum())
     moving = 0 if camera is None else int(inliers.sum())
     if still >= STILL_SHARE * moving or moving < config.tokens // 4:
         camera = np.eye(2, 3)
     explained = points @ camera[:, :2].T + camera[:, 2] - points
     residual = np.linalg.norm(forth - explained, axis=1).astype(np.float32)
-    macs = config.height * config.width * 2 + RANSAC_ROUNDS * config.tokens * 6
-    return Motion(flow, residual, camera, macs)
+    return Motion(flow, residual, camera, pooled + RANSAC_ROUNDS * config.tokens * 6)
 
 
 def camera_flow(camera: npt.NDArray[np.float64], config: NetworkConfig) -> Flow:

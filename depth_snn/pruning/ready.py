@@ -17,7 +17,7 @@ from depth_snn.models.build import Network
 from depth_snn.models.norms import TokenNorm, batch_norm_affine
 from depth_snn.models.stem import STRIDE, Stem
 from depth_snn.models.vit import DepthViT, TwinBlock
-from depth_snn.models.vit_loihi import Block
+from depth_snn.models.vit_loihi import Block, DepthViTLoihi
 from depth_snn.pruning.gather import cell_positions, patch_positions, take
 
 
@@ -80,28 +80,44 @@ class ReadyBlock:
 
     Args:
         block: The block in evaluation mode; its weights are read here, once.
+        tokens: Tokens of a whole picture.
     """
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, tokens: int) -> None:
         self.heads, parts = block.heads, (block.q, block.k, block.v)
         self.inner = block.heads * block.head_dim
         self.weight = torch.cat([part.weight for part in parts])
         self.bias = torch.cat([part.bias for part in parts])
         self.norms = tuple(ReadyNorm(n) for n in (block.norm1, block.norm_y, block.norm2))
-        self.block = block
+        self.block, self.tokens = block, tokens
+        # With the norms in front of them folded in: six passes over the tokens less.
+        pairs = ((self.weight, self.bias), *((m.weight, m.bias) for m in (block.proj, block.fc1)))
+        self.folded = [_folded(*pair, n) for pair, n in zip(pairs, self.norms, strict=True)]
 
     def qkv(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """φ(q) (n, H·d), and φ(k) beside v (n, 2·H·d), of tokens (n, C)."""
-        z = functional.linear(self.norms[0](x), self.weight, self.bias)
+        if len(x) == self.tokens:  # as the dense network does, so that both round alike
+            z = functional.linear(self.norms[0](x), self.weight, self.bias)
+        else:
+            z = functional.linear(x, *self.folded[0])
         functional.relu_(z[:, : 2 * self.inner])
         return z[:, : self.inner], z[:, self.inner :]
 
     def finish(self, x: Tensor, y: Tensor) -> Tensor:
         """Output of the block from its input x (n, C) and the attention's result y (n, H·d)."""
-        x = x + self.block.proj(self.norms[1](y))
-        hidden = functional.relu_(self.block.fc1(self.norms[2](x)))
-        out: Tensor = x + self.block.fc2(hidden)
+        if len(x) == self.tokens:
+            x = x + self.block.proj(self.norms[1](y))
+            hidden = functional.relu_(self.block.fc1(self.norms[2](x)))
+        else:
+            x = functional.linear(y, *self.folded[1]).add_(x)
+            hidden = functional.relu_(functional.linear(x, *self.folded[2]))
+        out: Tensor = self.block.fc2(hidden).add_(x)
         return out
+
+
+def _folded(weight: Tensor, bias: Tensor, norm: ReadyNorm) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a linear map with the affine map before it folded in."""
+    return weight * norm.scale, bias + weight @ norm.shift
 
 
 class ReadyTwinBlock:
@@ -160,7 +176,10 @@ class ReadyNetwork:
             self.blocks, self.norm = [ReadyTwinBlock(b) for b in model.blocks], model.norm
         else:
             self.position = model.position
-            self.blocks, self.norm = [ReadyBlock(b) for b in model.blocks], ReadyNorm(model.norm)
+            self.blocks, self.norm = self._loihi_blocks(model), ReadyNorm(model.norm)
+
+    def _loihi_blocks(self, model: DepthViTLoihi) -> list[Encoder]:
+        return [ReadyBlock(block, self.config.tokens) for block in model.blocks]
 
     def embedded(self, coarse: Tensor, rows: Tensor) -> Tensor:
         """Tokens with their positions.
