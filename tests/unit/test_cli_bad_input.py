@@ -165,3 +165,11 @@ def test_convert_eval_and_train_refuse(tmp_path: Path) -> None:
     weights.mkdir()
     refused(depth_snn("train", "tiny", "--out", weights), "is a folder")
     assert contents(tmp_path) == ["x.safetensors"]
+
+
+def test_a_policy_that_pools_tokens_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    policy, out = tmp_path / "pool.toml", tmp_path / "out"
+    policy.write_text('static = "downsample"\n')
+    done = depth_snn("run", "scene:street", "--out", out, *TINY, "--policy", policy)
+    refused(done, "static is 'downsample'", "expected 'reuse'")
+    assert not out.exists()
