@@ -68,7 +68,7 @@ def partial_mask(rng: np.random.Generator, config: NetworkConfig) -> npt.NDArray
 
 
 def settled_difference(
-    stream: PrunedStream, rgb: Image, state: StreamState, seed: int = 0
+    model: DepthViTLoihi, stream: PrunedStream, rgb: Image, state: StreamState, seed: int = 0
 ) -> float:
     """Difference from the dense network once a still frame was opened in parts, never whole.
 
@@ -82,7 +82,7 @@ def settled_difference(
         for index in range(PARTS):
             opened = np.repeat((part == index)[None], config.stages, 0)
             logits = stream.step(rgb, opened, state)
-    return difference(logits, stream.model, rgb)
+    return difference(logits, model, rgb)
 
 
 def after_sparse_frames(model: DepthViTLoihi, pictures: Iterable[Image], seed: int = 0) -> float:
@@ -93,7 +93,7 @@ def after_sparse_frames(model: DepthViTLoihi, pictures: Iterable[Image], seed: i
     for rgb in pictures:
         stream.step(rgb, mask, state)
         mask = partial_mask(rng, config)
-    return settled_difference(stream, rgb, state, seed)
+    return settled_difference(model, stream, rgb, state, seed)
 
 
 def scene_pictures(config: NetworkConfig, frames: int) -> list[Image]:

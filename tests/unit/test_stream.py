@@ -121,7 +121,7 @@ def test_ten_thousand_sparse_frames_leave_no_drift() -> None:
         rgb = frames[int(rng.integers(len(frames)))]
         stream.step(rgb, partial_mask(rng, config), state)
         if count + 1 in (FEW_FRAMES, MANY_FRAMES):
-            found[count + 1] = settled_difference(stream, frames[-1], state)
+            found[count + 1] = settled_difference(model, stream, frames[-1], state)
     last = state_errors(config, state)
     error = max(float(np.abs(after).max()) / scale for after, scale in last)
     drift = max(
@@ -140,9 +140,9 @@ def test_a_wrong_attention_state_would_be_seen_as_drift() -> None:
     model = tiny_network()
     stream, state, rgb = PrunedStream(model), new_state(TINY), scene_frames(TINY, 2)[1]
     stream.step(rgb, np.ones((TINY.stages, TINY.tokens), bool), state)
-    assert settled_difference(stream, rgb, state) <= 1e-4
+    assert settled_difference(model, stream, rgb, state) <= 1e-4
     state.s[0] = state.s[0] + 1e-2 * state.s[0].abs().max()
-    assert settled_difference(stream, rgb, state) > 1e-3
+    assert settled_difference(model, stream, rgb, state) > 1e-3
 
 
 def test_tokens_that_are_not_opened_keep_their_results_exactly() -> None:

@@ -40,9 +40,9 @@ def network(kind: str) -> Network:
 def random_judge() -> TrainedJudge:
     """A judge with scratch memory, which streams share."""
     rng, count, hidden = np.random.default_rng(0), judge_inputs(TINY), 5
-    shapes = ((count,), (count,), (hidden, count), (hidden,), (hidden,))
+    shapes = ((count,), (count,), (hidden, count), (hidden,), (hidden,) * 2, (hidden,), (hidden,))
     arrays = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
-    return TrainedJudge(TINY, JudgeWeights(*arrays, b0=1.0))
+    return TrainedJudge(TINY, JudgeWeights(*arrays, c0=np.float32(1)))
 
 
 def same(a: Step, b: Step) -> bool:
