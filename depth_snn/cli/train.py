@@ -28,6 +28,7 @@ EXAMPLE = """examples:
   depth-snn train small_vit --out vit.safetensors --log runs/vit
   depth-snn train small --out small.safetensors --teacher vit.safetensors
   depth-snn train camvid --out camvid.safetensors --data CamVid
+  depth-snn train small_pruned --out small_pruned.safetensors
   depth-snn train my.toml --steps 200 --out try.safetensors
   depth-snn train small_vit --start timm_vit_tiny.safetensors --out vit.safetensors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,20 @@ import torch
 from depth_snn.data.classes import IGNORE
 from depth_snn.errors import ConfigError, InputError
 from depth_snn.models.vit_loihi import DepthViTLoihi
-from depth_snn.models.weights import load_network, shipped
+from depth_snn.models.weights import facts_of, load_network, shipped
 from depth_snn.pruning.stream import PrunedStream, new_state
 from depth_snn.pruning.view import View
 from depth_snn.training.clips import ClipBatch, Clips, draw_clips, paint_clips
 from depth_snn.training.loop import Callbacks
 from depth_snn.training.pruned import Memory, PrunedTrainer, carried, choose, pruned_tokens
-from depth_snn.training.recipe import DataRecipe, PrunedRecipe, Recipe, TrainRecipe
+from depth_snn.training.recipe import (
+    DataRecipe,
+    PrunedRecipe,
+    Recipe,
+    TrainRecipe,
+    shipped_recipes,
+)
+from tests.unit.command import depth_snn
 
 TINY = load_network(shipped("tiny"))
 CONFIG = TINY.config
@@ -220,3 +228,15 @@ def test_training_on_clips_needs_its_table_and_a_teacher(clips: Clips) -> None:
         rgb = torch.zeros(1, 3, CONFIG.height, CONFIG.width)
         model = loihi()
         pruned_tokens(model, *model.tokens(rgb), torch.tensor([[1]]), Memory([]))
+
+
+def test_the_command_trains_on_pruned_clips(tmp_path: Path) -> None:
+    """A recipe with the table is a recipe like others; its file says how it was made."""
+    text = shipped_recipes()["tiny"].read_text(encoding="utf-8").replace("2500", "2")
+    path, out = tmp_path / "mine.toml", tmp_path / "mine.safetensors"
+    path.write_text(text + 'start = "tiny"\nteacher = "tiny"\n[pruned]\nframes = 3\n')
+    words = ("--clips", "2", "--batch", "2", "--unseen", "1", "--workers", "1", "--device", "cpu")
+    done = depth_snn("train", path, "--out", out, *words)
+    assert done.code == 0 and "known: mIoU" in done.out, done
+    recipe = Recipe.from_dict(json.loads(facts_of(out)["recipe"]))
+    assert recipe.pruned == PrunedRecipe(frames=3) and recipe.train.start == "tiny"
