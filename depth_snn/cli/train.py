@@ -12,10 +12,13 @@ from depth_snn.cli.common import check_file_target, check_folder_target, count, 
 from depth_snn.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from depth_snn.models.build import Network
+    from depth_snn.training.clips import Clips
     from depth_snn.training.dataset import LabelledFrames
+    from depth_snn.training.loop import Trainer
     from depth_snn.training.recipe import Recipe
 
 NAME = "train"
@@ -25,6 +28,7 @@ EXAMPLE = """examples:
   depth-snn train small_vit --out vit.safetensors --log runs/vit
   depth-snn train small --out small.safetensors --teacher vit.safetensors
   depth-snn train camvid --out camvid.safetensors --data CamVid
+  depth-snn train small_pruned --out small_pruned.safetensors
   depth-snn train my.toml --steps 200 --out try.safetensors
   depth-snn train small_vit --start timm_vit_tiny.safetensors --out vit.safetensors
 
@@ -92,6 +96,8 @@ def _summary(recipe: Recipe) -> str:
         words += f", from {train.start}"
     if train.teacher:
         words += f", taught by {train.teacher}"
+    if recipe.pruned:
+        words += f", on pruned clips of {recipe.pruned.frames} frames"
     return words + (", through rounding" if train.quantise else "")
 
 
@@ -112,7 +118,7 @@ def _train(recipe: Recipe, args: argparse.Namespace) -> tuple[Network, float]:
     from depth_snn.models.weights import find_weights, load_network
     from depth_snn.training.device import choose_device, keep_memory
     from depth_snn.training.log import MetricsLog
-    from depth_snn.training.loop import Callbacks, Trainer
+    from depth_snn.training.loop import Callbacks
 
     device = choose_device(args.device)
     keep_memory()
@@ -120,8 +126,7 @@ def _train(recipe: Recipe, args: argparse.Namespace) -> tuple[Network, float]:
     teacher = load_network(find_weights(named)) if named else None
     start = _first_weights(recipe.train.start)
     with MetricsLog(args.log) as log:
-        frames = _training_frames(recipe, args)
-        trainer = Trainer(recipe, frames, start=start, teacher=teacher, device=device)
+        trainer = _trainer(recipe, args, start, teacher, device)
         if trainer.transferred:
             print(trainer.transferred)
         training = Progress("steps", recipe.train.steps)
@@ -136,6 +141,23 @@ def _train(recipe: Recipe, args: argparse.Namespace) -> tuple[Network, float]:
         model = trainer.run(Callbacks(on_step, checkpoint, SAVE_EVERY))
         training.finish()
     return model, trainer.minutes
+
+
+def _trainer(
+    recipe: Recipe,
+    args: argparse.Namespace,
+    start: Network | dict[str, Tensor] | None,
+    teacher: Network | None,
+    device: torch.device,
+) -> Trainer:
+    from depth_snn.training.loop import Trainer
+    from depth_snn.training.pruned import PrunedTrainer
+
+    if recipe.pruned is None:
+        frames = _training_frames(recipe, args)
+        return Trainer(recipe, frames, start=start, teacher=teacher, device=device)
+    clips = _training_clips(recipe, recipe.pruned.frames, args)
+    return PrunedTrainer(recipe, clips, start=start, teacher=teacher, device=device)
 
 
 def _first_weights(spec: str) -> Network | dict[str, Tensor] | None:
@@ -163,6 +185,19 @@ def _training_frames(recipe: Recipe, args: argparse.Namespace) -> LabelledFrames
     )  # fmt: skip
     painting.finish(f"{len(data)} frames")
     return data
+
+
+def _training_clips(recipe: Recipe, frames: int, args: argparse.Namespace) -> Clips:
+    from depth_snn.cli.progress import Progress
+    from depth_snn.training.clips import paint_clips
+
+    painting = Progress("clips painted", recipe.data.clips)
+    clips = paint_clips(
+        recipe.network, recipe.data.clips, frames, first_seed=recipe.data.seed * 10_000,
+        workers=args.workers, cache=args.cache, progress=lambda done, _: painting.update(done),
+    )  # fmt: skip
+    painting.finish(f"{recipe.data.clips} of {frames} frames")
+    return clips
 
 
 def _named(recipe: Recipe) -> Recipe:

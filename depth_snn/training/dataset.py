@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,10 @@ FRAMES_PER_STREET = 4
 MAX_BYTES = 12 * 2**30
 """Most that painted frames may take; more is refused before anything is painted."""
 Bytes = npt.NDArray[np.uint8]
+Arrays = dict[str, npt.NDArray[Any]]
 Progress = Callable[[int, int], None]
+J = TypeVar("J")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -86,18 +90,14 @@ def paint(
     need = clips * FRAMES_PER_CLIP * config.height * config.width * 4
     if need > MAX_BYTES:
         raise InputError(f"{clips} clips take {need / 2**30:.0f} GiB; at most 12 GiB are painted")
-    kept = None
-    if cache is not None:
-        key = [config.height, config.width, clips, first_seed, assets, scene_source()]
-        kept = cache / f"scenes-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
-        found = _read_cache(kept.with_suffix(".safetensors"))
-        if found:
-            return found
     jobs = [(first_seed + i, config.height, config.width, assets) for i in range(clips)]
-    frames = _paint_all(jobs, min(workers or os.cpu_count() or 1, clips), progress)
-    if kept is not None:
-        _write_cache(frames, kept.with_suffix(".safetensors"))
-    return frames
+
+    def make() -> Arrays:
+        frames = _paint_all(jobs, min(workers or os.cpu_count() or 1, clips), progress)
+        return {"rgb": frames.rgb, "label": frames.label}
+
+    key = [config.height, config.width, clips, first_seed, assets, scene_source()]
+    return LabelledFrames(**remembered(cache, key, ("rgb", "label"), make))
 
 
 def _paint_all(
@@ -114,14 +114,18 @@ def _paint_all(
         if progress:
             progress(index + 1, len(jobs))
 
-    if workers == 1:
-        for index, job in enumerate(jobs):
-            keep(index, paint_clip(job))
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for index, part in enumerate(pool.map(paint_clip, jobs, chunksize=4)):
-                keep(index, part)
+    for index, part in enumerate(run_jobs(paint_clip, jobs, workers)):
+        keep(index, part)
     return LabelledFrames(rgb, label)
+
+
+def run_jobs(function: Callable[[J], R], jobs: list[J], workers: int) -> Iterator[R]:
+    """Results in the order of the jobs, from this process or from as many as asked for."""
+    if workers == 1:
+        yield from map(function, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(function, jobs, chunksize=4)
 
 
 def scene_source() -> str:
@@ -134,21 +138,43 @@ def scene_source() -> str:
     return sha.hexdigest()
 
 
-def _read_cache(path: Path) -> LabelledFrames | None:
+def remembered(
+    folder: Path | None, key: list[object], names: tuple[str, ...], make: Callable[[], Arrays]
+) -> Arrays:
+    """Arrays from a folder of painted frames, or newly made and put there.
+
+    Args:
+        folder: Where they are kept; None to keep nothing.
+        key: JSON-able; everything that decides them.
+        names: Arrays that a whole file holds.
+        make: Makes them.
+    """
+    if folder is None:
+        return make()
+    sha = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    path = folder / f"scenes-{sha}.safetensors"
+    found = _read_cache(path, names)
+    if found is None:
+        found = make()
+        _write_cache(found, path)
+    return found
+
+
+def _read_cache(path: Path, names: tuple[str, ...]) -> Arrays | None:
     if not path.is_file():
         return None
     try:
         found = load_file(path)
-        return LabelledFrames(found["rgb"], found["label"])
+        return {name: found[name] for name in names}
     except (SafetensorError, OSError, KeyError):
         return None  # a damaged cache is painted anew
 
 
-def _write_cache(frames: LabelledFrames, path: Path) -> None:
+def _write_cache(arrays: Arrays, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file({"rgb": frames.rgb, "label": frames.label}, temporary)
+        save_file(arrays, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -133,7 +133,7 @@ class Trainer:
         train = self.recipe.train
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(step, train)
-        losses = self._losses(*self._batch(step))
+        losses = self.losses(step)
         total = torch.stack(list(losses.values())).sum()
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -141,7 +141,9 @@ class Trainer:
         self.optimiser.step()
         return losses
 
-    def _losses(self, rgb: Tensor, label: Tensor) -> dict[str, Tensor]:
+    def losses(self, step: int) -> dict[str, Tensor]:
+        """Parts of the loss of a step, by name."""
+        rgb, label = self._batch(step)
         train, forward = self.recipe.train, self.rounding or self.model
         with casting(self.device, self.precision):
             scores = class_scores(forward(rgb), self.model).float()

@@ -40,19 +40,24 @@ def segmentation_loss(scores: Tensor, label: Tensor, weights: Tensor, dice: floa
     return loss
 
 
-def teacher_loss(scores: Tensor, teacher: Tensor, weights: Tensor) -> Tensor:
+def teacher_loss(
+    scores: Tensor, teacher: Tensor, weights: Tensor, counts: Tensor | None = None
+) -> Tensor:
     """Kullback–Leibler divergence from the teacher's classes to the student's, per cell.
 
     Args:
         scores: Logits of cells (B, classes, h, w).
         teacher: The teacher's, likewise.
         weights: Weight of each class; a cell counts as much as the class the teacher sees in it.
+        counts: Cells that count (B, h, w), bool; None for all.
     """
     target = functional.softmax(teacher, 1)
     each = functional.kl_div(
         functional.log_softmax(scores, 1), target, reduction="none"
     ).sum(1)  # fmt: skip
     weight = weights[teacher.argmax(1)]
+    if counts is not None:
+        weight = weight * counts
     return (each * weight).sum() / weight.sum()
 
 

@@ -98,6 +98,28 @@ class TrainRecipe:
 
 
 @dataclass(frozen=True)
+class PrunedRecipe:
+    """Training on pruned clips instead of single frames: `training.pruned`.
+
+    Attributes:
+        frames: Consecutive frames of a clip; the first is computed whole. ``data.clips`` counts
+            clips, and ``train.batch`` is the number of clips in a step.
+        least, most: Shares of tokens computed in a later frame are drawn between these.
+        carried: Whether what is shown without being computed counts in the loss too.
+    """
+
+    frames: int = 4
+    least: float = 0.04
+    most: float = 0.35
+    carried: bool = True
+
+    def __post_init__(self) -> None:
+        _within("pruned.frames", self.frames, 2, 40)
+        _within("pruned.most", self.most, 0, 1)
+        _within("pruned.least", self.least, 0, self.most)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A network, its data and its training; everything that decides the weights.
 
@@ -105,18 +127,32 @@ class Recipe:
         network: Shape of the network; its name is the name of the weights.
         data: What is learned from.
         train: How.
+        pruned: How clips are pruned; None to train on single frames.
     """
 
     network: NetworkConfig
     data: DataRecipe = field(default_factory=DataRecipe)
     train: TrainRecipe = field(default_factory=TrainRecipe)
+    pruned: PrunedRecipe | None = None
+
+    def __post_init__(self) -> None:
+        if self.pruned is None:
+            return
+        missing = [key for key in ("start", "teacher") if not getattr(self.train, key)]
+        if missing:
+            raise ConfigError(f"[pruned] needs train.{missing[0]}, the name of a trained network")
+        if self.network.kind != "loihi" or self.data.source != "scenes":
+            raise ConfigError("[pruned] trains networks of kind 'loihi' on data.source 'scenes'")
+        if self.train.quantise or self.train.features_weight:
+            raise ConfigError("[pruned] goes with neither train.quantise nor train.features_weight")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, which also tells whether a checkpoint belongs to this recipe."""
-        return {
+        plain = {
             "format": FORMAT, "network": self.network.to_dict(), "data": asdict(self.data),
             "train": asdict(self.train),
         }  # fmt: skip
+        return plain if self.pruned is None else {**plain, "pruned": asdict(self.pruned)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "recipe") -> Recipe:
@@ -127,10 +163,10 @@ class Recipe:
         """
         if values.get("format") != FORMAT:
             raise ConfigError(f"{source}: format is {values.get('format')!r}; expected {FORMAT}")
-        unknown = sorted(set(values) - {"format", "network", "data", "train"})
+        unknown = sorted(set(values) - {"format", "network", "data", "train", "pruned"})
         if unknown:
             raise ConfigError(
-                f"{source}: unknown table {unknown[0]!r}; known are network, data, train"
+                f"{source}: unknown table {unknown[0]!r}; known are network, data, train, pruned"
             )
         if not isinstance(values.get("network"), Mapping):
             raise ConfigError(f"{source}: needs a [network] table")
@@ -139,6 +175,7 @@ class Recipe:
                 network=NetworkConfig.from_dict(values["network"]),
                 data=_table(DataRecipe, values.get("data", {})),
                 train=_table(TrainRecipe, values.get("train", {})),
+                pruned=_table(PrunedRecipe, values["pruned"]) if "pruned" in values else None,
             )
         except ConfigError as error:
             raise ConfigError(f"{source}: {error}") from None
@@ -152,7 +189,7 @@ def _within(name: str, value: object, low: float, high: float) -> None:
 
 
 def _table(cls: type[Any], values: Any) -> Any:
-    name = "data" if cls is DataRecipe else "train"
+    name = {DataRecipe: "data", TrainRecipe: "train", PrunedRecipe: "pruned"}[cls]
     if not isinstance(values, Mapping):
         raise ConfigError(f"[{name}] must be a table, not {values!r}")
     known = {f.name: f for f in fields(cls)}

@@ -20,6 +20,7 @@ heads = [1]
 head_dim = 16
 mlp = 16
 """
+PRUNED = GOOD + "[train]\nstart = 'a'\nteacher = 'a'\n[pruned]\n"
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -55,6 +56,15 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         (GOOD + "kind = 'cnn'\n", "kind 'cnn'"),
         (GOOD + "stem = []\n", "stem .* needs 1 to 4 levels"),
         (GOOD + "colour = 1\n", "unknown key 'colour'"),
+        (GOOD + "[pruned]\n", r"\[pruned\] needs train.start"),
+        (GOOD + "[train]\nstart = 'a'\n[pruned]\n", r"\[pruned\] needs train.teacher"),
+        (PRUNED + "frames = 1\n", "pruned.frames 1 is outside 2..40"),
+        (PRUNED + "least = 0.5\n", "pruned.least 0.5 is outside 0..0.35"),
+        (PRUNED + "most = 1.5\n", "pruned.most 1.5 is outside"),
+        (PRUNED + "share = 1\n", r"\[pruned\] unknown key 'share'"),
+        (PRUNED + "carried = 1\n", r"\[pruned\] carried is 1; expected bool"),
+        (PRUNED.replace("[train]", "[train]\nquantise = true"), "goes with neither train.quantise"),
+        (PRUNED.replace("[train]", "[data]\nsource = 'camvid'\n[train]"), "kind 'loihi' on"),
     ],
 )
 def test_wrong_recipes_get_one_line(tmp_path: Path, text: str, said: str) -> None:
