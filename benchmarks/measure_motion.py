@@ -1,6 +1,6 @@
 """Cost and accuracy of the motion sources at the size of the `small` network's picture.
 
-Times are taken side by side: in every round each source runs once on the same pair of frames, and
+Times are taken side by side, every source on one thread: in every round each source runs once on the same pair of frames, and
 ratios are taken within a round. The codec's vectors come from the scene encoded with MPEG-4. RAFT's
 time and work depend on its shape alone, so random weights serve for them; how true its flow is
 needs trained ones (--raft), and is printed, not written: the weights are not shipped.
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import av
+import cv2
 import torch
 from safetensors.torch import save_file
 
@@ -126,6 +127,8 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=48, help="pairs for the error (default 48)")
     parser.add_argument("--raft", type=Path, help="trained weights whose error to print")
     options = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     config = load_recipe("small").network
     figures = cost_figures(config, options.rounds)
     figures |= error_figures(config, options.pairs, options.raft)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -33,6 +34,15 @@ from tests.unit.small import STREET, TINY, random_network, scene_frames
 
 pytest.importorskip("torchvision")
 SIZE = {"height": 128, "width": 128}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads of a training wait for each other, which takes minutes on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
