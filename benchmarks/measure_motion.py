@@ -1,9 +1,10 @@
 """Cost and accuracy of the motion sources at the size of the `small` network's picture.
 
-Times are taken side by side, every source on one thread: in every round each source runs once on the same pair of frames, and
-ratios are taken within a round. The codec's vectors come from the scene encoded with MPEG-4. RAFT's
-time and work depend on its shape alone, so random weights serve for them; how true its flow is
-needs trained ones (--raft), and is printed, not written: the weights are not shipped.
+Times are processor times on one thread, which are wall times where a core is free, taken side by
+side: in every round each source runs once on the same pair of frames, and ratios are taken within
+a round. The codec's vectors come from the scene encoded with MPEG-4. RAFT's time and work depend on
+its shape alone, so random weights serve for them; how true its flow is needs trained ones (--raft),
+and is printed, not written: the weights are not shipped.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def rounds(
         before, now = clip[at - 1], clip[at]
         times = {}
         for name in list(sources)[:: 1 if index % 2 else -1]:
-            start = time.perf_counter()
+            start = time.process_time()
             motion = sources[name].measure(before.rgb, now.rgb, now.vectors)
-            times[name] = 1e3 * (time.perf_counter() - start)
+            times[name] = 1e3 * (time.process_time() - start)
             macs[name] = max(macs[name], motion.macs)
         out.append(times)
     return out[WARM_UP:], macs
