@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from depth_snn.config import NetworkConfig
@@ -39,15 +38,29 @@ def raft_network() -> nn.Module:
 def load_raft(path: Path) -> nn.Module:
     """RAFT-small with the weights of a safetensors file, in evaluation mode.
 
+    Names and shapes are compared before any tensor is read, so a wrong file takes no memory.
+
     Raises:
-        InputError: if the file is damaged or holds another network.
+        InputError: if the file is missing, damaged or holds another network.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file; make one with `depth-snn flow --train`")
     model = raft_network()
+    state = model.state_dict()
     try:
-        model.load_state_dict(load_file(path))
+        with safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
+            odd = sorted(name for name, _ in found.items() ^ wanted.items())
+            if odd:
+                raise InputError(f"{path}: not the weights of RAFT-small (tensor {odd[0]!r})")
+            for name, tensor in state.items():
+                tensor.copy_(file.get_tensor(name))
     except (SafetensorError, OSError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not the weights of RAFT-small ({first})") from None
+    if not all(torch.isfinite(tensor).all() for tensor in state.values()):
+        raise InputError(f"{path}: holds weights that are not finite; train RAFT again")
     return model.eval()
 
 
@@ -88,7 +101,10 @@ class RaftFlow:
 
 
 def raft_macs(model: nn.Module, config: NetworkConfig) -> int:
-    """MACs of one pair of frames, as torch counts them."""
+    """MACs of one pair of frames, as torch counts them: convolutions and the correlation.
+
+    Looking up the correlation, norms and the last upsampling, under one percent, stay out.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     blank = torch.zeros(1, 3, config.height, config.width)

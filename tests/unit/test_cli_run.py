@@ -21,7 +21,7 @@ from tests.unit.conftest import FRAMES
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "verdict.json", "report.html", "run.h5", "graph.h5", "inputs.h5", "overlay.png", "tokens.png",
-    "gates.png", "energy.png", "compute.png",
+    "gates.png", "energy.png", "compute.png", "ledger.csv",
 }  # fmt: skip
 TIGHT = """format = 1
 [layers."block1.*"]
@@ -170,7 +170,7 @@ def test_a_late_error_leaves_no_outcome_of_an_older_run(tmp_path: Path) -> None:
     words = ("--out", out, "--frames", "1", "--budget", budget)
     refused(depth_snn("run", "scene:street", *words, *TINY), "only the first, dense frame")
     # What is left was written by this run, before its limits could be judged.
-    assert contents(out) == ["graph.h5", "inputs.h5", "mine.txt", "run.h5"]
+    assert contents(out) == ["graph.h5", "inputs.h5", "ledger.csv", "mine.txt", "run.h5"]
     assert load_record(out / "run.h5").frames == 1
 
 
