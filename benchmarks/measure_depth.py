@@ -19,7 +19,7 @@ from depth_snn.figures import Figure, load_figures, publish
 
 COMMAND = "python benchmarks/measure_depth.py --data DIR"
 RULES = (
-    "spike", "spike_untrained", "random", "periodic", "threshold", "topk_error", "topk_motion",
+    "none", "spike", "spike_untrained", "random", "periodic", "threshold", "topk_error", "topk_motion",
 )  # fmt: skip
 NAMES = (
     *(
@@ -33,7 +33,13 @@ NAMES = (
     *(f"{weather}_miou_loss" for weather in ("dusk", "night", "rain", "fog", "low_sun")),
     "burst_gap_closed_3_frames", "burst_miou_delta_to_dense", "irreversible_burst_miou_delta",
     "burst_miou_dense", "recovery_extra_mean", "recovery_extra_worst",
-    *(f"ablation_{what}_{rule}" for rule in RULES for what in ("burst_miou", "macs")),
+    *(
+        f"{kind}_{what}_{rule}"
+        for kind in ("ablation", "judged")
+        for rule in RULES
+        for what in ("burst_miou", "macs")
+    ),
+    "plain_gap_closed_3_frames",
     "camvid_mac_saving", "camvid_miou_loss", "camvid_speedup",
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.errors import ConfigError
+from depth_snn.fields import known_keys, known_types
 from depth_snn.toml_io import load_toml
 
 KINDS = ("loihi", "vit")
@@ -140,7 +141,7 @@ class NetworkConfig:
         Raises:
             ConfigError: naming an unknown key.
         """
-        _known_keys(cls, values, "network")
+        known_keys(cls, values, "network")
         return cls(**values)
 
 
@@ -159,6 +160,8 @@ class GateConfig:
         drive: ``"change"``: the judged change of the region's tokens; ``"gradient"``: D_t, the
             proposal's.
         gain: Units of drive for one of change.
+        adapt: Units of drive that every spike takes from its region's later drive; what is taken
+            halves from frame to frame.
     """
 
     dv: int = 2048
@@ -170,6 +173,7 @@ class GateConfig:
     body: str = "loihi"
     drive: str = "gradient"
     gain: int = 16
+    adapt: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.dv <= 4096:
@@ -184,6 +188,8 @@ class GateConfig:
             raise ConfigError(f"gate.drive {self.drive!r}: expected gradient or change")
         if not 1 <= self.gain < 2**15:
             raise ConfigError(f"gate.gain {self.gain} is outside 1..32767")
+        if not 0 <= self.adapt < 2**15:
+            raise ConfigError(f"gate.adapt {self.adapt} is outside 0..32767")
         if self.hold < 1:
             raise ConfigError(f"gate.hold {self.hold} must be at least 1 frame")
         for key in ("cap_percent", "refill_percent"):
@@ -203,6 +209,8 @@ class PolicyConfig:
             levels on average for ``judge = "error"``. With both thresholds 0 all are computed.
         judge: ``"error"``: pixels against those last computed on; or the name or path of trained
             weights that read more than pixels.
+        pruned_by: What is compared with the thresholds: ``"judge"``; or ``"pixels"``, the plain
+            rule, which leaves the judge to the gates alone.
         tau_ego: Takes the place of ``tau_stale`` while the camera moves; 0 for the same.
         moved_share: A moving token is computed when it changed by this share of ``tau_stale``; at 0
             every moving token is.
@@ -220,6 +228,7 @@ class PolicyConfig:
     motion: str = "dis"
     tau_px: float = 0.6
     tau_stale: float = 5.0
+    pruned_by: str = "judge"
     tau_ego: float = 0.0
     moved_share: float = 0.5
     judge: str = "error"
@@ -235,6 +244,8 @@ class PolicyConfig:
             raise ConfigError(
                 f"motion {self.motion!r}: expected 'patch', 'dis', 'codec' or 'raft:FILE'"
             )
+        if self.pruned_by not in ("judge", "pixels"):
+            raise ConfigError(f"pruned_by {self.pruned_by!r}: expected 'judge' or 'pixels'")
         if self.static not in STATICS:
             raise ConfigError(f"static {self.static!r}: expected 'reuse' or 'downsample'")
         for key in ("tau_px", "tau_stale", "tau_ego", "moved_share"):
@@ -275,12 +286,12 @@ class PolicyConfig:
         Raises:
             ConfigError: naming an unknown key or a value out of range.
         """
-        _known_keys(cls, values, source)
+        known_keys(cls, values, source)
         plain = dict(values)
         gate = plain.pop("gate", {})
-        _known_keys(GateConfig, gate, f"{source} [gate]")
-        _known_types(cls, plain, source)
-        _known_types(GateConfig, gate, f"{source} [gate]")
+        known_keys(GateConfig, gate, f"{source} [gate]")
+        known_types(cls, plain, source)
+        known_types(GateConfig, gate, f"{source} [gate]")
         try:
             return cls(**plain, gate=GateConfig(**gate))
         except ConfigError as error:
@@ -290,33 +301,3 @@ class PolicyConfig:
     def load(cls, path: Path | str) -> PolicyConfig:
         """Read a policy from a TOML file."""
         return cls.from_dict(load_toml(path), str(path))
-
-
-def _known_keys(cls: type, values: Mapping[str, Any], source: str) -> None:
-    known = {f.name for f in fields(cls)}
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{source}: expected a table, got {values!r}")
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ConfigError(
-            f"{source}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}"
-        )
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,), "float": (int, float), "str": (str,), "bool": (bool,),
-}  # fmt: skip
-"""What a file may give for a field of each annotated type."""
-
-
-def _known_types(cls: type, values: Mapping[str, Any], source: str) -> None:
-    for field_ in fields(cls):
-        kind, value = str(field_.type), values.get(field_.name)
-        if field_.name not in values or kind not in _TYPES:
-            continue
-        # True is an int to Python, but not to who writes a file.
-        if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "bool"):
-            raise ConfigError(f"{source}: {field_.name} is {value!r}; expected {_WORDS[kind]}")
-
-
-_WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from depth_snn.config import GateConfig, NetworkConfig, PolicyConfig
 from depth_snn.pruning.plan import block_tokens, pooled_blocks, schedule
 from depth_snn.pruning.prices import Prices
+from depth_snn.recovery.judge import pixel_error, pixel_error_macs
 from depth_snn.recovery.restore import Restored, RestoreParams, restore_step, restore_zeros
 from depth_snn.recovery.rules import Rule, Scene, make_rule
 
@@ -127,7 +128,8 @@ class Decider:
         )  # fmt: skip
         self.blocks = block_tokens(config) if policy.static == "downsample" else None
         restoring = config.stages * config.tokens if self.rule.macs else 0
-        self.gate_macs = judge_macs + self.rule.macs + restoring
+        plain = pixel_error_macs(config) if policy.pruned_by == "pixels" else 0
+        self.gate_macs = judge_macs + plain + self.rule.macs + restoring
         self.stem_macs = prices.fixed_macs()
 
     def decide(self, scene: Scene, motion_macs: int, strength: F32 | None) -> Decision:
@@ -156,9 +158,12 @@ class Decider:
         policy = self.policy
         if not scene.view.started:
             return np.ones(self.config.tokens, bool)
+        change = scene.change
+        if policy.pruned_by == "pixels":
+            change = pixel_error(scene.rgb, scene.view)
         tau = policy.tau_ego if scene.ego and policy.tau_ego else policy.tau_stale
-        moved = (scene.motion >= policy.tau_px) & (scene.change >= tau * policy.moved_share)
-        out: Mask = moved | (scene.change >= tau)
+        moved = (scene.motion >= policy.tau_px) & (change >= tau * policy.moved_share)
+        out: Mask = moved | (change >= tau)
         return out
 
 

@@ -52,9 +52,7 @@ class ErrorJudge:
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        self.config = config
-        side = config.patch + 2 * STALE_MARGIN
-        self.macs = config.tokens * side * side * 3
+        self.config, self.macs = config, pixel_error_macs(config)
 
     def change(self, rgb: npt.NDArray[np.uint8], features: F32, flow: F32, view: View) -> F32:
         """See :class:`Judge`."""
@@ -66,6 +64,11 @@ def pixel_error(rgb: npt.NDArray[np.uint8], view: View) -> F32:
     out = np.empty(view.config.tokens, np.float32)
     window_difference(rgb, view.picture, view.config.patch, STALE_MARGIN, out)
     return out
+
+
+def pixel_error_macs(config: NetworkConfig) -> int:
+    """MACs of :func:`pixel_error` on one frame."""
+    return config.tokens * (config.patch + 2 * STALE_MARGIN) ** 2 * 3
 
 
 @dataclass(frozen=True, eq=False)

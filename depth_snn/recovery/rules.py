@@ -83,8 +83,9 @@ class SpikeRule:
         params = LIFParams(dv=gate.dv, vth=gate.vth, reset=reset)
         self.body = make_body(gate.body, config.regions, params)
         own = drive_macs(config) if gate.drive == "gradient" else config.tokens
-        self.macs = own + 2 * config.regions
+        self.macs = own + (3 if gate.adapt else 2) * config.regions
         self._last: Gradient | None = None
+        self._tired = np.zeros(config.regions, np.int64)
 
     def ask(self, scene: Scene) -> Ask:
         """See :class:`Rule`."""
@@ -94,7 +95,10 @@ class SpikeRule:
             gradient = feature_gradient(scene.rgb, self.config)
             before, self._last = self._last, gradient
             drive = region_drive(gradient, before, self.config)
+        if self.gate.adapt:  # an adaptation current, on the input side: the chip's neuron stays
+            drive = np.maximum(drive - self._tired, 0)
         spikes, membrane = self.body.step(drive)
+        self._tired = (self._tired >> 1) + self.gate.adapt * spikes
         return Ask(drive, spikes, membrane)
 
 

@@ -24,7 +24,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Scenes by group. Each holds sudden events; the burst windows of `bursts` are those reported."""
 ABLATION = tuple(rule for rule in RULES if rule != "none")
-UNTRAINED = "spikes_untrained"
+NONE, UNTRAINED = "none", "spikes_untrained"
+JUDGED, PLAIN = "pruned by the judge", "pruned by pixels"
+PLAIN_TAU = 8.0
+"""Grey levels by which a token's pixels differ when plain pruning computes it."""
+D_GAMMA = 125
+"""Threshold of D_t; half of what four tokens had, since D_t is a norm and a region is one now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +46,13 @@ class Results:
 
     Attributes:
         groups: By group and method, one entry for each seed.
-        ablation: By rule, one entry for each seed, on the clips of `bursts`.
+        ablation: By kind of pruning and rule, one entry for each seed, on the clips of `bursts`.
         curves: By group and judge, (executed ÷ dense MACs, points of mIoU lost), pooled over seeds.
         trace: Restored ÷ own work of every frame of one clip with a cut, percent.
     """
 
     groups: dict[str, dict[str, list[SeedScores]]] = field(default_factory=dict)
-    ablation: dict[str, list[SeedScores]] = field(default_factory=dict)
+    ablation: dict[str, dict[str, list[SeedScores]]] = field(default_factory=dict)
     curves: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
     trace: list[float] = field(default_factory=list)
 
@@ -83,16 +88,22 @@ def proposal_of(policy: PolicyConfig) -> PolicyConfig:
 
     A token runs when it moves by itself; what changes without moving comes back by spikes alone.
     """
-    gate = replace(policy.gate, drive="gradient", vth=250, dv=2048, hold=4, gain=16)
+    gate = replace(policy.gate, drive="gradient", vth=D_GAMMA, dv=2048, hold=4)
     moved = replace(policy, tau_px=0.6, tau_stale=1e6, moved_share=0.0)
     return replace(moved, judge="error", carry=False, gate=gate)
 
 
 def ablation_of(policy: PolicyConfig) -> list[Method]:
-    """The same pruning and the same bucket, each time served by another rule."""
+    """The same pruning and the same bucket, each time served by another rule, or by none."""
     found = [Method(rule, policy, rule) for rule in ABLATION]
-    gate = replace(policy.gate, drive="gradient", vth=250, dv=2048)
-    return [*found, Method(UNTRAINED, replace(policy, gate=gate), "spikes")]
+    gate = replace(policy.gate, drive="gradient", vth=D_GAMMA, dv=2048)
+    none = Method(NONE, replace(policy, recovery=False), "none")
+    return [none, *found, Method(UNTRAINED, replace(policy, gate=gate), "spikes")]
+
+
+def plain_of(policy: PolicyConfig) -> PolicyConfig:
+    """Pruning by pixel differences alone: what is missed is for the rules to bring back."""
+    return replace(policy, pruned_by="pixels", tau_stale=PLAIN_TAU, tau_ego=0.0)
 
 
 def run_groups(
@@ -121,10 +132,12 @@ def run_groups(
 
 
 def _ablate(player: Player, clips: list[Clip], policy: PolicyConfig, results: Results) -> None:
-    methods = ablation_of(policy)
-    for name, score in _scores(player, clips, [Method(DENSE, None), *methods]).items():
-        if name != DENSE:
-            results.ablation.setdefault(name, []).append(score)
+    for kind, base in ((JUDGED, policy), (PLAIN, plain_of(policy))):
+        methods = [Method(DENSE, None), *ablation_of(base)]
+        found = results.ablation.setdefault(kind, {})
+        for name, score in _scores(player, clips, methods).items():
+            if name != DENSE:
+                found.setdefault(name, []).append(score)
 
 
 def _scores(
@@ -158,12 +171,14 @@ def families(policy: PolicyConfig, steps: Sequence[float]) -> dict[str, list[Pol
         "trained judge, spikes": list(_scaled(policy, steps)),
         "trained judge, no recovery": [replace(p, recovery=False) for p in _scaled(policy, steps)],
         "pixel differences, no recovery": [
-            replace(policy, judge="error", recovery=False, tau_stale=5.0 * step) for step in steps
+            replace(plain_of(policy), judge="error", recovery=False, tau_stale=5.0 * step)
+            for step in steps
         ],
     }
 
 
 def _scaled(policy: PolicyConfig, steps: Sequence[float]) -> Iterator[PolicyConfig]:
     for step in steps:
-        vth = max(1, round(policy.gate.vth * step))
-        yield replace(policy, tau_stale=policy.tau_stale * step, gate=replace(policy.gate, vth=vth))
+        gate = replace(policy.gate, vth=max(1, round(policy.gate.vth * step)))
+        tau, ego = policy.tau_stale * step, policy.tau_ego * step
+        yield replace(policy, tau_stale=tau, tau_ego=ego, gate=gate)

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from depth_snn.cli.depth.protocol import (
     DENSE,
     IRREVERSIBLE,
+    JUDGED,
+    NONE,
+    PLAIN,
     RECOVERY,
     UNTRAINED,
     WEATHERS,
@@ -51,7 +54,8 @@ def print_results(results: Results) -> None:
     heading = ["", *COLUMNS, "worst extra %"]
     for group, scores in results.groups.items():
         print_table([group, *heading[1:]], rows_of(scores))
-    print_table(["ablation (bursts)", *heading[1:]], rows_of(results.ablation))
+    for kind, scores in results.ablation.items():
+        print_table([f"bursts, {kind}", *heading[1:]], rows_of(scores))
 
 
 def print_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -109,11 +113,15 @@ def _burst_figures(results: Results) -> dict[str, Value]:
 
 def _ablation_figures(results: Results) -> dict[str, Value]:
     out: dict[str, Value] = {}
-    for rule, scores in results.ablation.items():
-        name = _SHORT.get(rule, rule)
-        at = [s.burst_miou for s in scores]
-        out[f"ablation_burst_miou_{name}"] = _value(interval(at), "%")
-        out[f"ablation_macs_{name}"] = _value(interval([100 * s.work for s in scores]), "%")
+    for kind, prefix in ((PLAIN, "ablation"), (JUDGED, "judged")):
+        for rule, scores in results.ablation[kind].items():
+            name = _SHORT.get(rule, rule)
+            at = [s.burst_miou for s in scores]
+            out[f"{prefix}_burst_miou_{name}"] = _value(interval(at), "%")
+            out[f"{prefix}_macs_{name}"] = _value(interval([100 * s.work for s in scores]), "%")
+    none, spikes = (added_burst(results.ablation[PLAIN][r]) for r in (NONE, "spikes"))
+    if none is not None and spikes is not None:
+        out["plain_gap_closed_3_frames"] = (100 * gap_closed(none, spikes), "%", None)
     dense = [s.burst_miou for s in results.groups["bursts"][DENSE]]
     out["burst_miou_dense"] = _value(interval(dense), "%")
     return out
