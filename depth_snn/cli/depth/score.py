@@ -72,6 +72,11 @@ class SeedScores:
     speedup: float
     burst: BurstWindow | None
 
+    @property
+    def conversion(self) -> float:
+        """Share of the saved work that becomes saved time: speed-up ÷ reduction of MACs."""
+        return self.speedup * self.work
+
 
 def seed_scores(
     played: Sequence[Played], dense: Sequence[Played], firsts: Sequence[Sequence[int]]
@@ -130,5 +135,15 @@ def gap_closed(irreversible: BurstWindow, recovering: BurstWindow, lag: int = SO
 
 def summary(scores: Mapping[str, Sequence[SeedScores]], method: str) -> dict[str, Interval]:
     """Intervals of every score of a method, by name."""
-    names = ("miou", "loss", "pedestrian", "vehicle", "burst_loss", "work", "extra", "speedup")
+    names = (
+        "miou",
+        "loss",
+        "pedestrian",
+        "vehicle",
+        "burst_loss",
+        "work",
+        "extra",
+        "speedup",
+        "conversion",
+    )
     return {n: interval([getattr(s, n) for s in scores[method]]) for n in names}

@@ -30,6 +30,7 @@ COLUMNS = {
     "MACs %": ("work", 100), "mIoU %": ("miou", 1), "lost": ("loss", 1),
     "pedestrian lost": ("pedestrian", 1), "vehicle lost": ("vehicle", 1),
     "burst lost": ("burst_loss", 1), "extra %": ("extra", 1), "speed-up": ("speedup", 1),
+    "conversion": ("conversion", 1),
 }  # fmt: skip
 """Columns by heading: a score and what it is multiplied by."""
 _SHORT = {"spikes": "spike", UNTRAINED: "spike_untrained"}
@@ -83,7 +84,7 @@ def figures_of(results: Results) -> dict[str, Value]:
         out[f"{group}_miou_loss_irreversible"] = (without["loss"].mean, "points", None)
     static = results.groups["static"][RECOVERY]
     out["static_speedup"] = _value(interval([s.speedup for s in static]), "")
-    ratios = interval([s.speedup * s.work for s in static])
+    ratios = interval([s.conversion for s in static])
     out["static_conversion_ratio"] = _value(ratios, "")
     out |= _burst_figures(results) | _ablation_figures(results)
     for weather in WEATHERS:
