@@ -18,7 +18,7 @@ from depth_snn.pruning.carry import (
     window_difference,
 )
 from depth_snn.pruning.view import View, move_macs
-from depth_snn.recovery.judge import ErrorJudge, JudgeWeights, TrainedJudge, judge_inputs
+from depth_snn.recovery.judge import ErrorJudge
 from depth_snn.windows import STALE_MARGIN, class_map, token_windows
 from tests.unit.small import DEEP, STREET, TINY, UNEVEN
 
@@ -174,25 +174,3 @@ def test_slow_drift_adds_up_in_the_judges_eyes() -> None:
         change = judge.change(dark + np.uint8(step), features, flow, view)
         np.testing.assert_allclose(change[inside.ravel()], step, rtol=1e-6)
         assert (change[~inside.ravel()] < step).all()
-
-
-def test_a_trained_judge_is_two_layers_on_standardised_inputs() -> None:
-    rng, count, hidden = np.random.default_rng(0), judge_inputs(TINY), 7
-    weights = JudgeWeights(
-        *(rng.normal(size=shape).astype(np.float32)
-          for shape in ((count,), (count,), (hidden, count), (hidden,), (hidden,))),
-        b0=0.3,
-    )  # fmt: skip
-    judge, view, rgb = TrainedJudge(TINY, weights), View(TINY), picture(TINY, 3)
-    logits = random_map(0, TINY.tokens, TINY.outputs)
-    view.refresh(rgb, stem_features(TINY, 0), logits, np.ones(TINY.tokens, bool))
-    flow = random_map(1, TINY.height, TINY.width, 2)
-    now, features = picture(TINY, 4), stem_features(TINY, 1)
-    change = judge.change(now, features, flow, view)
-    x = torch.from_numpy(judge.gather(now, features, flow, view).copy())
-    mean, scale, a, a0, b = (
-        torch.from_numpy(getattr(weights, name)) for name in ("mean", "scale", "a", "a0", "b")
-    )
-    z = torch.relu(((x - mean) * scale) @ a.T + a0)
-    expected = torch.nn.functional.softplus(z @ b + weights.b0)
-    np.testing.assert_allclose(change, expected.numpy(), rtol=1e-3, atol=1e-3)
