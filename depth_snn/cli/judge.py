@@ -14,7 +14,7 @@ EXAMPLE = """examples:
   depth-snn judge small --out judge.safetensors          a few minutes
   depth-snn judge my_network.safetensors --out my_judge.safetensors --clips 60
 
-The network's streams are pruned on scenes that no network has seen; a judge of two layers learns
+The network's streams are pruned on scenes that no network has seen; a judge of three layers learns
 how far every token's shown result is from the dense one, and the neuron behind it when that is
 worth a restore. A policy names the judge: judge = "judge.safetensors", [gate] drive = "change"."""
 

@@ -29,7 +29,8 @@ def save_judge(weights: JudgeWeights, facts: dict[str, Any], path: Path) -> None
         facts: How it came about: network, minutes, accuracy; JSON-able.
         path: Where to.
     """
-    tensors = {name: np.asarray(getattr(weights, name), np.float32) for name in _NAMES}
+    # safetensors writes memory as it lies, so a transposed array would come back another.
+    tensors = {name: np.asarray(getattr(weights, name), np.float32, "C") for name in _NAMES}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         save_file(tensors, temporary, metadata={"format": FORMAT, "facts": json.dumps(facts)})
@@ -52,19 +53,28 @@ def load_judge(path: Path, config: NetworkConfig) -> TrainedJudge:
             found = {name: file.get_tensor(name) for name in _NAMES}
     except (SafetensorError, OSError, KeyError) as error:
         raise InputError(f"{path}: not a readable judge ({str(error).splitlines()[0]})") from None
+    for name, values in found.items():
+        if not np.isfinite(values).all():
+            raise InputError(f"{path}: {name} holds values that are not finite")
     return TrainedJudge(config, JudgeWeights(**found))
 
 
 def _check_shapes(file: Any, path: Path, config: NetworkConfig) -> None:
     inputs = judge_inputs(config)
-    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in _NAMES}
-    hidden = shapes["a0"][0] if len(shapes["a0"]) == 1 else 0
+    slices = {name: file.get_slice(name) for name in _NAMES}
+    for name, found in slices.items():
+        if found.get_dtype() != "F32":
+            raise InputError(f"{path}: {name} is of type {found.get_dtype()}, not F32")
+    shapes = {name: tuple(found.get_shape()) for name, found in slices.items()}
+    hidden = shapes["a"][0] if len(shapes["a"]) == 2 else 0
     wanted = {
         "mean": (inputs,), "scale": (inputs,), "a": (hidden, inputs), "a0": (hidden,),
         "b": (hidden, hidden), "b0": (hidden,), "c": (hidden,), "c0": (),
     }  # fmt: skip
+    if not 0 < hidden <= MOST_HIDDEN:
+        raise InputError(f"{path}: a has shape {shapes['a']}: expected 1 to {MOST_HIDDEN} rows")
     for name, shape in wanted.items():
-        if shapes[name] != shape or not 0 < hidden <= MOST_HIDDEN:
+        if shapes[name] != shape:
             raise InputError(
                 f"{path}: {name} has shape {shapes[name]}, not {shape}: a judge of another network"
             )

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from depth_snn.config import NetworkConfig
 from depth_snn.data.readers.classmaps import CAMVID_CLASSES, CAMVID_TO_STREET
-from depth_snn.errors import MissingDependency
+from depth_snn.errors import ConfigError, MissingDependency
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.recovery.judge import NOTES, JudgeWeights, TrainedJudge
 from depth_snn.training.rollouts import Rollout, street_rollouts
@@ -25,6 +25,8 @@ F32 = npt.NDArray[np.float32]
 
 STREET_WEIGHTS = (1.0, 1.0, 0.7, 1.5, 1.2, 1.2, 4.0, 3.0)
 """How much an error in each street class counts: small classes are soon lost in a mean."""
+LEAST_CLIPS = 3
+"""One for the first judge, one to learn from, one to be measured on."""
 UNSEEN_SHARE = 0.1
 """Share of the clips that the judge is measured on and does not learn from."""
 
@@ -92,7 +94,12 @@ def make_judge_weights(
     Returns:
         Weights, and what is known of them: correlation with the true error on unseen clips, the
         share of it in the worst fifth of the tokens, and the neuron's beta and threshold.
+
+    Raises:
+        ConfigError: if there are too few clips.
     """
+    if recipe.clips < LEAST_CLIPS:
+        raise ConfigError(f"{recipe.clips} clips: a judge needs at least {LEAST_CLIPS}")
     weights = class_weights_of(model.config)
     first = recipe.clips // 3
     rollouts = street_rollouts(
@@ -112,10 +119,12 @@ def make_judge_weights(
 
 
 def class_weights_of(config: NetworkConfig) -> F32:
-    """How much an error in each class of a network counts (classes,)."""
+    """How much an error in each class of a network counts (classes,); unknown classes all alike."""
     if config.classes == len(CAMVID_CLASSES):
         return np.array([STREET_WEIGHTS[k] for k in CAMVID_TO_STREET[: config.classes]], np.float32)
-    return np.array(STREET_WEIGHTS, np.float32)
+    if config.classes == len(STREET_WEIGHTS):
+        return np.array(STREET_WEIGHTS, np.float32)
+    return np.ones(config.classes, np.float32)
 
 
 @torch.inference_mode()
@@ -177,7 +186,7 @@ def train_neuron(net: JudgeNet, rollouts: list[Rollout], recipe: JudgeRecipe) ->
     and firing costs ``recipe.price`` once and ends the wait. So the neuron learns when what will be
     lost is worth a restore.
     """
-    leaky = _leaky(0.8, recipe.price * 2)
+    leaky = gate_neuron(0.8, recipe.price * 2)
     parameters = [*net.parameters(), *leaky.parameters()]
     optimiser = torch.optim.Adam(parameters, 1e-3)
     for step in range(recipe.neuron_steps):
@@ -208,7 +217,12 @@ def waiting_cost(net: JudgeNet, leaky: nn.Module, rollout: Rollout, price: float
     return total / frames
 
 
-def _leaky(beta: float, threshold: float) -> nn.Module:
+def gate_neuron(beta: float, threshold: float) -> nn.Module:
+    """The LIF of snntorch with a surrogate gradient; leak and threshold are learnt.
+
+    Raises:
+        MissingDependency: without snntorch.
+    """
     try:
         import snntorch
         from snntorch import surrogate

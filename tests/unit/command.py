@@ -10,7 +10,7 @@ from pathlib import Path
 from depth_snn.cli.main import main
 
 TINY = ("--network", "tiny")
-PROGRESS = ("frames:", "reference simulator", "steps:", "clips painted:")
+PROGRESS = ("frames:", "reference simulator", "steps:", "clips painted:", "clips:", "groups:")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ import numpy.typing as npt
 import pytest
 
 from depth_snn.config import GateConfig, PolicyConfig
-from depth_snn.pruning.decide import COMPUTED, CUT, RESTORED, REUSED, Decision
+from depth_snn.pruning.decide import COMPUTED, CUT, RESTORED, REUSED, Decider, Decision
 from depth_snn.pruning.pipeline import Pipeline
 from depth_snn.pruning.prices import Prices, prices_of
+from depth_snn.pruning.view import View
 from depth_snn.recovery.judge import ErrorJudge
 from depth_snn.recovery.judge_file import make_judge
+from depth_snn.recovery.rules import Scene
 from tests.unit.small import TINY, scene_frames, settled_network
 
 LIVELY = PolicyConfig(
@@ -136,3 +138,44 @@ def test_restored_tokens_are_those_of_spiking_regions() -> None:
         assert decision.restored.admitted[region_of[extra.any(0)]].all()
         assert decision.restored.open[:, decision.restored.admitted[region_of]].all()
         owed -= decision.restored.admitted
+
+
+def computed_of(policy: PolicyConfig, *, ego: bool, motion: float = 0.0) -> list[bool]:
+    """Which tokens run where token i was judged to be off by i units."""
+    prices = prices_of(TINY, scored=False)
+    decider = Decider(TINY, replace(policy, token_rate=(0.0,), recovery=False), prices, 0)
+    view = View(TINY)
+    view.started = True
+    change = np.arange(TINY.tokens, dtype=np.float32)
+    moving = np.full(TINY.tokens, motion, np.float32)
+    scene = Scene(scene_frames(TINY, 1)[0], change, moving, ego, view)
+    opened = decider.decide(scene, 0, None).sched
+    assert (opened == opened[0]).all()
+    return opened[0].tolist()
+
+
+def from_on(least: int) -> list[bool]:
+    return [i >= least for i in range(TINY.tokens)]
+
+
+def test_another_threshold_holds_while_the_camera_moves_only() -> None:
+    policy = PolicyConfig(tau_stale=20, tau_ego=8)
+    assert computed_of(policy, ego=False) == from_on(20)
+    assert computed_of(policy, ego=True) == from_on(8)
+    higher = replace(policy, tau_ego=25)
+    assert computed_of(higher, ego=True) == from_on(25)
+    same = replace(policy, tau_ego=0)
+    assert computed_of(same, ego=True) == computed_of(same, ego=False) == from_on(20)
+
+
+def test_what_moves_is_computed_from_a_share_of_the_threshold_on() -> None:
+    policy = PolicyConfig(tau_px=0.6, tau_stale=20, tau_ego=8, moved_share=0.25)
+    assert computed_of(policy, ego=False, motion=0.5) == from_on(20)
+    assert computed_of(policy, ego=False, motion=0.6) == from_on(5)
+    assert computed_of(policy, ego=True, motion=0.6) == from_on(2)
+    anything = replace(policy, moved_share=0.0)
+    assert computed_of(anything, ego=False, motion=0.6) == from_on(0)
+    alone = replace(policy, moved_share=1.0)
+    assert computed_of(alone, ego=False, motion=9.0) == from_on(20)
+    beyond = replace(policy, moved_share=1.5)  # no more than stale tokens need
+    assert computed_of(beyond, ego=False, motion=9.0) == from_on(20)

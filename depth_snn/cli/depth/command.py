@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from depth_snn.cli.common import check_folder_target, policy_changes
+from depth_snn.cli.common import check_file_target, check_folder_target, policy_changes
 from depth_snn.cli.depth.play import Player
 from depth_snn.cli.depth.plots import plot_bursts, plot_curves, plot_extra
 from depth_snn.cli.depth.protocol import (
@@ -24,7 +24,7 @@ from depth_snn.cli.depth.score import seed_scores
 from depth_snn.cli.depth.table import Value, figures_of, lag_curves, print_results, print_table
 from depth_snn.cli.progress import Progress
 from depth_snn.config import PolicyConfig
-from depth_snn.errors import ExitCode
+from depth_snn.errors import ConfigError, ExitCode
 from depth_snn.figures import Figure, found_now, publish
 
 STEPS = (0.4, 0.7, 1.0, 1.6, 2.5, 4.0)
@@ -39,8 +39,13 @@ def run_depth(args: argparse.Namespace) -> int:
     from depth_snn.cli.chain.setup import load_policy
     from depth_snn.models.weights import find_network
 
+    if args.frames < 2:
+        raise ConfigError(
+            f"--frames {args.frames}: the first frame is not measured; give 2 or more"
+        )
     if args.out:
         check_folder_target("--out", args.out)
+    check_file_target("--json", args.json)
     policy = load_policy(args.policy, args.network, **policy_changes(args))
     player = Player(find_network(args.network))
     progress = Progress("groups", args.seeds * len(GROUPS))

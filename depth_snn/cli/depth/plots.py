@@ -40,7 +40,8 @@ def plot_bursts(lags: Mapping[str, Sequence[float]], path: Path) -> Path:
     axis.axhline(0, color=GRAY, lw=0.8)
     axis.set(xlabel="frames after the burst began", ylabel="mIoU lost against dense, points")
     axis.grid(alpha=0.25)
-    axis.legend(frameon=False)
+    if lags:  # clips too short for a whole window show none
+        axis.legend(frameon=False)
     return save_figure(figure, path)
 
 
@@ -51,5 +52,7 @@ def plot_extra(trace: Sequence[float], cap: float, path: Path) -> Path:
     axis.bar(range(1, len(trace) + 1), trace, color=BLUE, width=0.85)
     axis.axhline(cap, color="black", lw=1, ls="--")
     axis.text(1, cap + 0.25, f"cap {cap:.0f} %", fontsize=8)
-    axis.set(xlabel="frame", ylabel="extra work, % of the frame's own", ylim=(0, cap * 1.15))
+    axis.set(
+        xlabel="frame", ylabel="extra work, % of the frame's own", ylim=(0, max(cap, 1) * 1.15)
+    )
     return save_figure(figure, path)

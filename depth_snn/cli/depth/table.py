@@ -70,17 +70,20 @@ def print_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def figures_of(results: Results) -> dict[str, Value]:
-    """Value, unit and spread (half of the 95 % interval over seeds) by figure name."""
+    """Value, unit and spread (half of the 95 % interval over seeds) by figure name.
+
+    What the clips do not show, such as pedestrians or a whole burst, has no figure.
+    """
     out: dict[str, Value] = {}
     for group in ("static", "ego"):
         scores = results.groups[group]
         full, without = summary(scores, RECOVERY), summary(scores, IRREVERSIBLE)
         saved = interval([1 - s.work for s in scores[RECOVERY]])
-        out[f"{group}_mac_saving"] = (100 * saved.mean, "%", 100 * saved.half)
+        out[f"{group}_mac_saving"] = _value(Interval(100 * saved.mean, 100 * saved.half), "%")
         for name, key in (
             ("miou", "loss"), ("pedestrian", "pedestrian"), ("vehicle", "vehicle")
         ):  # fmt: skip
-            out[f"{group}_{name}_loss"] = (full[key].mean, "points", full[key].half)
+            out[f"{group}_{name}_loss"] = _value(full[key], "points")
         out[f"{group}_miou_loss_irreversible"] = (without["loss"].mean, "points", None)
     static = results.groups["static"][RECOVERY]
     out["static_speedup"] = _value(interval([s.speedup for s in static]), "")
@@ -93,7 +96,7 @@ def figures_of(results: Results) -> dict[str, Value]:
     every = [s for group in results.groups.values() for s in group[RECOVERY]]
     out["recovery_extra_mean"] = (sum(s.extra for s in every) / len(every), "%", None)
     out["recovery_extra_worst"] = (max(s.worst_extra for s in every), "%", None)
-    return out
+    return {name: value for name, value in out.items() if not math.isnan(value[0])}
 
 
 def _burst_figures(results: Results) -> dict[str, Value]:
