@@ -24,7 +24,7 @@ from depth_snn.recovery.drive import (
     feature_gradient,
     region_drive,
 )
-from depth_snn.recovery.judge import pixel_error
+from depth_snn.recovery.judge import pixel_error, pixel_error_macs
 
 IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -128,7 +128,8 @@ class OrderRule:
     def __init__(self, config: NetworkConfig, gate: GateConfig, order: str) -> None:
         self.config, self.gate, self.order = config, gate, order
         self.rng = np.random.default_rng(0)
-        self.macs = drive_macs(config) if order == "threshold" else config.tokens
+        own = {"threshold": drive_macs(config), "topk_error": pixel_error_macs(config)}
+        self.macs = own.get(order, config.tokens)
         self._last: Gradient | None = None
 
     def ask(self, scene: Scene) -> Ask:

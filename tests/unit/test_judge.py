@@ -247,7 +247,7 @@ def test_judges_are_found_by_name(stored: Path) -> None:
     refused(stored.with_suffix(".txt"), TINY, "expected 'error', a shipped one")
 
 
-@pytest.mark.parametrize("name", ["small", "camvid"])
+@pytest.mark.parametrize("name", ["small"])
 def test_shipped_judges_fit_the_networks_whose_policies_name_them(name: str) -> None:
     config, policy = load_recipe(name).network, load_policy(None, name)
     assert policy.judge == name and policy.gate.drive == "change"

@@ -13,6 +13,7 @@ from depth_snn.cli.depth.play import Played
 from depth_snn.data.bursts import BurstWindow, burst_window
 from depth_snn.data.classes import PEDESTRIAN, VEHICLE
 from depth_snn.data.metrics import miou, per_class_iou
+from depth_snn.data.readers.classmaps import CAMVID_CLASSES
 
 SOON = 3
 """Frames within which the gap after a burst is asked to close."""
@@ -98,6 +99,9 @@ def seed_scores(
     """
     ours, theirs = (sum(p.matrices.sum(0) for p in side) for side in (played, dense))
     classes = per_class_iou(theirs) - per_class_iou(ours)
+    pedestrian, vehicle = PEDESTRIAN, VEHICLE
+    if len(classes) == len(CAMVID_CLASSES):
+        pedestrian, vehicle = (CAMVID_CLASSES.index(name) for name in ("pedestrian", "car"))
     burst = None
     for p, d, first in zip(played, dense, firsts, strict=True):
         window = burst_window(p.matrices, d.matrices, first)
@@ -110,7 +114,7 @@ def seed_scores(
     seconds = [np.median(np.concatenate([p.seconds for p in side])) for side in (dense, played)]
     return SeedScores(
         miou=100 * miou(ours), loss=100 * (miou(theirs) - miou(ours)),
-        pedestrian=100 * float(classes[PEDESTRIAN]), vehicle=100 * float(classes[VEHICLE]),
+        pedestrian=100 * float(classes[pedestrian]), vehicle=100 * float(classes[vehicle]),
         burst_miou=at_bursts, burst_loss=lost, work=float(work.mean()),
         extra=100 * float(extra.mean()), worst_extra=100 * float(extra.max()),
         speedup=float(seconds[0] / seconds[1]), burst=burst,
