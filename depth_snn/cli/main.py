@@ -125,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         An `ExitCode`, or what the command returned.
     """
+    # NumPy's own threads spin for a while after each product and take the cores from torch's.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     try:
