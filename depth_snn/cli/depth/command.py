@@ -57,6 +57,7 @@ def run_depth(args: argparse.Namespace) -> int:
     if args.data:
         found |= _camvid(args, results)
     print_results(results)
+    _print_curves(results)
     if args.out:
         _draw(results, policy, args.out)
     command = f"depth-snn eval --protocol depth --network {args.network} --seeds {args.seeds}"
@@ -90,15 +91,19 @@ def _camvid(args: argparse.Namespace, results: Results) -> dict[str, Value]:
         name: [seed_scores([p], [played["dense"]], [()])] for name, p in played.items()
     }
     results.curves[CAMVID] = run_curve(player, families(policy, STEPS), [clip])
-    for name, points in results.curves[CAMVID].items():
-        rows = [[f"{100 * work:.1f}", f"{loss:.2f}"] for work, loss in sorted(points)]
-        print_table([f"camvid val, {name}", "MACs %", "mIoU lost"], [["", *row] for row in rows])
     full = results.groups[CAMVID][RECOVERY][0]
     return {
         "camvid_mac_saving": (100 * (1 - full.work), "%", None),
         "camvid_miou_loss": (full.loss, "points", None),
         "camvid_speedup": (full.speedup, "", None),
     }
+
+
+def _print_curves(results: Results) -> None:
+    for group, families_ in results.curves.items():
+        for name, points in families_.items():
+            rows = [["", f"{100 * work:.1f}", f"{loss:.2f}"] for work, loss in sorted(points)]
+            print_table([f"{group}, {name}", "MACs %", "mIoU lost"], rows)
 
 
 def _draw(results: Results, policy: PolicyConfig, folder: Path) -> None:

@@ -169,8 +169,8 @@ def families(policy: PolicyConfig, steps: Sequence[float]) -> dict[str, list[Pol
     """A policy's threshold scaled, with the trained judge and with pixel differences."""
     pixels = replace(plain_of(policy), judge="error", recovery=False)
     return {
-        "trained judge, spikes": list(_scaled(policy, steps)),
-        "trained judge, no recovery": [replace(p, recovery=False) for p in _scaled(policy, steps)],
+        "shipped policy": list(_scaled(policy, steps)),
+        "shipped policy, no recovery": [replace(p, recovery=False) for p in _scaled(policy, steps)],
         "pixel differences, no recovery": [replace(pixels, tau_stale=5.0 * k) for k in steps],
     }
 
