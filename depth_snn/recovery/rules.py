@@ -29,8 +29,6 @@ from depth_snn.recovery.judge import pixel_error, pixel_error_macs
 IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 F32 = npt.NDArray[np.float32]
-LOUD = 2**20
-"""Largest potential that a rule other than spikes asks with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +142,7 @@ class OrderRule:
             return Ask(drive, drive > gate.vth, drive)
         else:
             drive = change_drive(self._values(scene), 64, config)
-        return Ask(drive, drive > 0, np.minimum(drive, LOUD))
+        return Ask(drive, drive > 0, drive)
 
     def _values(self, scene: Scene) -> F32:
         if self.order == "periodic":
