@@ -24,7 +24,7 @@ from depth_snn.cli.depth.score import seed_scores
 from depth_snn.cli.depth.table import Value, figures_of, lag_curves, print_results, print_table
 from depth_snn.cli.progress import Progress
 from depth_snn.config import PolicyConfig
-from depth_snn.errors import ConfigError, ExitCode
+from depth_snn.errors import ConfigError, ExitCode, InputError
 from depth_snn.figures import Figure, found_now, publish
 
 STEPS = (0.4, 0.7, 1.0, 1.6, 2.5, 4.0)
@@ -46,6 +46,8 @@ def run_depth(args: argparse.Namespace) -> int:
     if args.out:
         check_folder_target("--out", args.out)
     check_file_target("--json", args.json)
+    if args.data and not args.data.is_dir():  # before minutes are spent on the scenes
+        raise InputError(f"--data {args.data}: no such folder; give that of CamVid")
     policy = load_policy(args.policy, args.network, **policy_changes(args))
     player = Player(find_network(args.network))
     progress = Progress("groups", args.seeds * len(GROUPS))
