@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from depth_snn.config_gate import GateConfig
 from depth_snn.errors import ConfigError
 from depth_snn.fields import known_keys, known_types
 from depth_snn.toml_io import load_toml
+
+__all__ = ["GateConfig", "NetworkConfig", "PolicyConfig"]
 
 KINDS = ("loihi", "vit")
 """Kinds of network: what converts to Loihi arithmetic, and its float twin."""
@@ -143,58 +146,6 @@ class NetworkConfig:
         """
         known_keys(cls, values, "network")
         return cls(**values)
-
-
-@dataclass(frozen=True)
-class GateConfig:
-    """The recovery gate: a LIF per region and the cap on what it may restore.
-
-    Attributes:
-        dv: Voltage decay out of 4096; β = (4096 − dv)/4096.
-        vth: Threshold γ in units of the drive.
-        reset: ``"subtract"`` or ``"zero"``.
-        hold: Frames one spike restores its region for.
-        cap_percent: Restored work allowed in any frame, percent of the pruned stream's own.
-        refill_percent: Restored work allowed in the long run, same unit.
-        body: Which body of the neuron runs: ``"loihi"``, ``"snntorch"`` or ``"norse"``.
-        drive: ``"change"``: the judged change of the region's tokens; ``"gradient"``: D_t, the
-            proposal's.
-        gain: Units of drive for one of change.
-        adapt: Units of drive that every spike takes from its region's later drive; what is taken
-            halves from frame to frame.
-    """
-
-    dv: int = 2048
-    vth: int = 250
-    reset: str = "subtract"
-    hold: int = 4
-    cap_percent: int = 15
-    refill_percent: int = 10
-    body: str = "loihi"
-    drive: str = "gradient"
-    gain: int = 16
-    adapt: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.dv <= 4096:
-            raise ConfigError(f"gate.dv {self.dv} is outside 0..4096")
-        if not 0 < self.vth < 2**17:
-            raise ConfigError(f"gate.vth {self.vth} is outside 1..131071")
-        if self.reset not in ("subtract", "zero"):
-            raise ConfigError(f"gate.reset {self.reset!r}: expected 'subtract' or 'zero'")
-        if self.body not in ("loihi", "snntorch", "norse"):
-            raise ConfigError(f"gate.body {self.body!r}: expected loihi, snntorch or norse")
-        if self.drive not in ("gradient", "change"):
-            raise ConfigError(f"gate.drive {self.drive!r}: expected gradient or change")
-        if not 1 <= self.gain < 2**15:
-            raise ConfigError(f"gate.gain {self.gain} is outside 1..32767")
-        if not 0 <= self.adapt < 2**15:
-            raise ConfigError(f"gate.adapt {self.adapt} is outside 0..32767")
-        if self.hold < 1:
-            raise ConfigError(f"gate.hold {self.hold} must be at least 1 frame")
-        for key in ("cap_percent", "refill_percent"):
-            if not 0 <= getattr(self, key) <= 1000:
-                raise ConfigError(f"gate.{key} {getattr(self, key)} is outside 0..1000")
 
 
 @dataclass(frozen=True)

@@ -49,5 +49,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"of that error in the worst fifth of the tokens:  {100 * found['caught']:.1f} %")
     print(f"  by pixel differences {100 * found['caught_by_pixels']:.1f} %,"
           f" if it were known {100 * found['caught_at_best']:.1f} %")  # fmt: skip
-    print(f"trained neuron: beta {found['beta']:.3f}, threshold {found['threshold']:.3f}")
+    print(
+        f"trained neuron: beta {found['beta']:.3f}, threshold {found['threshold']:.3f},"
+        f" weight of a grey level {found['pixel_weight']:.4f}"
+    )
     return ExitCode.OK

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -129,11 +127,6 @@ def token_change(now: F32, sent: F32, signed: F32, size: F32) -> None:
 
 
 @compiled
-def _gap(a: Any, b: Any) -> int:
-    return abs(np.int64(a) - np.int64(b))  # type: ignore[return-value]
-
-
-@compiled
 def window_difference(
     now: npt.NDArray[np.uint8], sent: npt.NDArray[np.uint8], side: int, margin: int, out: F32
 ) -> None:
@@ -149,13 +142,16 @@ def window_difference(
     height, width = now.shape[:2]
     grid_w = width // side
     total = (side + 2 * margin) ** 2 * 3
+    # Unsigned and flat, so that the compiler takes many at a time.
+    flat, old = now.reshape(height, 3 * width), sent.reshape(height, 3 * width)
     for token in range(out.shape[0]):
         top, left = token // grid_w * side, token % grid_w * side
+        first, last = max(left - margin, 0), min(left + side + margin, width)
         amount = 0
         for y in range(max(top - margin, 0), min(top + side + margin, height)):
-            for x in range(max(left - margin, 0), min(left + side + margin, width)):
-                for k in range(3):
-                    amount += _gap(now[y, x, k], sent[y, x, k])
+            a, b = flat[y, 3 * first : 3 * last], old[y, 3 * first : 3 * last]
+            for i in range(a.shape[0]):
+                amount += max(a[i], b[i]) - min(a[i], b[i])
         out[token] = amount / total
 
 
@@ -174,16 +170,18 @@ def token_notes(
     """
     side = int(np.sqrt(now.shape[0] * now.shape[1] // out.shape[0]))
     grid_w, share = now.shape[1] // side, 1.0 / (side * side)
+    flat, old = now.reshape(now.shape[0], -1), sent.reshape(now.shape[0], -1)
     for token in range(out.shape[0]):
         top, left = token // grid_w * side, token % grid_w * side
         total, most = 0, 0
         sx = sy = sxx = syy = 0.0
         for y in range(top, top + side):
+            a, b = flat[y, 3 * left : 3 * (left + side)], old[y, 3 * left : 3 * (left + side)]
+            for i in range(a.shape[0]):
+                gap = max(a[i], b[i]) - min(a[i], b[i])
+                total += gap
+                most = max(most, gap)
             for x in range(left, left + side):
-                for k in range(3):
-                    gap = _gap(now[y, x, k], sent[y, x, k])
-                    total += gap
-                    most = max(most, gap)
                 fx, fy = flow[y, x, 0], flow[y, x, 1]
                 sx, sy = sx + fx, sy + fy
                 sxx, syy = sxx + fx * fx, syy + fy * fy

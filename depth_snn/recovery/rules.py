@@ -18,6 +18,7 @@ from depth_snn.neurons.bodies import make_body
 from depth_snn.neurons.lif_integer import LIFParams
 from depth_snn.pruning.view import View
 from depth_snn.recovery.drive import (
+    DRIVE_MAX,
     Gradient,
     change_drive,
     drive_macs,
@@ -81,23 +82,33 @@ class SpikeRule:
         params = LIFParams(dv=gate.dv, vth=gate.vth, reset=reset)
         self.body = make_body(gate.body, config.regions, params)
         own = drive_macs(config) if gate.drive == "gradient" else config.tokens
+        if gate.gain_pixels:
+            own += pixel_error_macs(config) + config.tokens
         self.macs = own + (3 if gate.adapt else 2) * config.regions
         self._last: Gradient | None = None
         self._tired = np.zeros(config.regions, np.int64)
 
     def ask(self, scene: Scene) -> Ask:
         """See :class:`Rule`."""
-        if self.gate.drive == "change":
-            drive = change_drive(scene.change, self.gate.gain, self.config)
-        else:
-            gradient = feature_gradient(scene.rgb, self.config)
-            before, self._last = self._last, gradient
-            drive = region_drive(gradient, before, self.config)
+        drive = self._drive(scene)
         if self.gate.adapt:  # an adaptation current, on the input side: the chip's neuron stays
             drive = np.maximum(drive - self._tired, 0)
         spikes, membrane = self.body.step(drive)
         self._tired = (self._tired >> 1) + self.gate.adapt * spikes
         return Ask(drive, spikes, membrane)
+
+    def _drive(self, scene: Scene) -> IntArray:
+        gate, config = self.gate, self.config
+        if gate.drive == "change":
+            drive = change_drive(scene.change, gate.gain, config)
+        else:
+            gradient = feature_gradient(scene.rgb, config)
+            before, self._last = self._last, gradient
+            drive = region_drive(gradient, before, config)
+        if gate.gain_pixels and scene.view.started:
+            error = pixel_error(scene.rgb, scene.view)
+            drive = drive + change_drive(error, gate.gain_pixels, config)
+        return np.minimum(drive, DRIVE_MAX)
 
 
 class NoRule:

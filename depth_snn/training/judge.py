@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +50,8 @@ class JudgeRecipe:
     batch: int = 4096
     learning_rate: float = 2e-3
     seed: int = 0
-    price: float = 0.15
-    neuron_steps: int = 150
+    price: float = 0.25
+    neuron_steps: int = 400
 
 
 class JudgeNet(nn.Module):
@@ -114,8 +113,7 @@ def make_judge_weights(
     seen = [r for k, r in enumerate(rollouts) if k % round(1 / UNSEEN_SHARE)]
     net = train_judge(seen, recipe)
     found = measure_judge(net, unseen)
-    neuron = train_neuron(copy.deepcopy(net), seen, recipe)
-    return net.weights(), found | {"beta": neuron.beta, "threshold": neuron.threshold}
+    return net.weights(), found | asdict(train_neuron(net, seen, recipe))
 
 
 def class_weights_of(config: NetworkConfig) -> F32:
@@ -173,40 +171,87 @@ class Neuron:
     Attributes:
         beta: Share of the potential that survives a frame.
         threshold: Where it fires.
+        pixel_weight: Weight of its second input, per grey level of difference.
     """
 
     beta: float
     threshold: float
+    pixel_weight: float
+
+
+class GateNeuron(nn.Module):
+    """The LIF of snntorch behind two inputs; leak, threshold and second weight are learnt.
+
+    Args:
+        beta, threshold: To start with.
+
+    Raises:
+        MissingDependency: without snntorch.
+    """
+
+    def __init__(self, beta: float, threshold: float) -> None:
+        super().__init__()
+        try:
+            import snntorch
+            from snntorch import surrogate
+        except ImportError:
+            raise MissingDependency(
+                "training the gate's neuron needs snntorch: pip install '.[snn]'"
+            ) from None
+        self.leaky = snntorch.Leaky(
+            beta=beta, threshold=threshold, learn_beta=True, learn_threshold=True,
+            spike_grad=surrogate.fast_sigmoid(slope=10), reset_mechanism="subtract",
+        )  # fmt: skip
+        self.percent = nn.Parameter(torch.tensor(0.4))  # hundredths, for steps of a like size
+
+    @property
+    def pixel_weight(self) -> Tensor:
+        """Weight of the pixels' difference; never negative."""
+        return self.percent.clamp(min=0) / 100
+
+    def forward(self, change: Tensor, pixels: Tensor, potential: Tensor) -> tuple[Tensor, Tensor]:
+        """Spikes and potential of every token (N,)."""
+        spikes, potential = self.leaky(change + self.pixel_weight * pixels, potential)
+        return spikes, potential
+
+    def found(self) -> Neuron:
+        """Plain numbers."""
+        leaky = self.leaky
+        return Neuron(
+            float(leaky.beta.clamp(0, 1)), float(leaky.threshold), float(self.pixel_weight)
+        )
 
 
 def train_neuron(net: JudgeNet, rollouts: list[Rollout], recipe: JudgeRecipe) -> Neuron:
-    """Tune judge, leak and threshold together, through snntorch's surrogate gradient.
+    """Learn leak, threshold and the weight of pixels, through snntorch's surrogate gradient.
 
     A token waits while it is neither computed nor fires: every frame of waiting costs its error,
     and firing costs ``recipe.price`` once and ends the wait. So the neuron learns when what will be
-    lost is worth a restore.
+    lost is worth a restore, and what it should listen to beside the judge.
     """
-    leaky = gate_neuron(0.8, recipe.price * 2)
-    parameters = [*net.parameters(), *leaky.parameters()]
-    optimiser = torch.optim.Adam(parameters, 1e-3)
+    neuron = GateNeuron(0.8, recipe.price * 2)
+    optimiser = torch.optim.Adam(neuron.parameters(), 5e-3)
     for step in range(recipe.neuron_steps):
         rng = np.random.default_rng((recipe.seed, 1, step))
         rollout = rollouts[int(rng.integers(len(rollouts)))]
-        loss = waiting_cost(net, leaky, rollout, recipe.price)
+        loss = waiting_cost(net, neuron, rollout, recipe.price)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-    return Neuron(float(leaky.beta.clamp(0, 1)), float(leaky.threshold))
+    return neuron.found()
 
 
-def waiting_cost(net: JudgeNet, leaky: nn.Module, rollout: Rollout, price: float) -> Tensor:
+def waiting_cost(net: JudgeNet, neuron: GateNeuron, rollout: Rollout, price: float) -> Tensor:
     """Mean cost per token and frame of one stream under the neuron's decisions."""
     frames, tokens = rollout.error.shape
     potential, waits = torch.zeros(tokens), torch.ones(tokens)
     total = torch.zeros(())
     for t in range(frames):
-        change = net(torch.from_numpy(rollout.inputs[t].astype(np.float32)))
-        spikes, potential = leaky(change * waits, potential)
+        inputs = torch.from_numpy(rollout.inputs[t].astype(np.float32))
+        with torch.no_grad():
+            change = net(inputs)
+        pixels = inputs[:, -NOTES].square()  # the judge sees the root of the mean difference
+        spikes, potential = neuron(change * waits, pixels * waits, potential)
         error = torch.from_numpy(rollout.error[t])
         total = total + (waits * (price * spikes + error * (1 - spikes))).mean()
         waits = waits * (1 - spikes)
@@ -215,23 +260,3 @@ def waiting_cost(net: JudgeNet, leaky: nn.Module, rollout: Rollout, price: float
         waits = torch.where(fresh, torch.ones(()), waits)
         potential = torch.where(fresh, torch.zeros(()), potential)
     return total / frames
-
-
-def gate_neuron(beta: float, threshold: float) -> nn.Module:
-    """The LIF of snntorch with a surrogate gradient; leak and threshold are learnt.
-
-    Raises:
-        MissingDependency: without snntorch.
-    """
-    try:
-        import snntorch
-        from snntorch import surrogate
-    except ImportError:
-        raise MissingDependency(
-            "training the gate's neuron needs snntorch: pip install '.[snn]'"
-        ) from None
-    made: nn.Module = snntorch.Leaky(
-        beta=beta, threshold=threshold, learn_beta=True, learn_threshold=True,
-        spike_grad=surrogate.fast_sigmoid(slope=10), reset_mechanism="subtract",
-    )  # fmt: skip
-    return made

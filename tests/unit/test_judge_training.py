@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pytest
 import torch
 from safetensors import safe_open
-from torch import nn
 from torch.nn import functional
 
 from depth_snn.data.classes import BUILDING, PEDESTRIAN, POLE, ROAD
@@ -24,10 +23,10 @@ from depth_snn.recovery.judge import NOTES, judge_inputs
 from depth_snn.recovery.judge_file import load_judge
 from depth_snn.training.judge import (
     STREET_WEIGHTS,
+    GateNeuron,
     JudgeNet,
     JudgeRecipe,
     class_weights_of,
-    gate_neuron,
     make_judge_weights,
     measure_judge,
     train_judge,
@@ -172,7 +171,7 @@ def random_net(seed: int = 0) -> JudgeNet:
 
 
 def cost(threshold: float, rollout: Rollout, price: float = 0.3) -> float:
-    return float(waiting_cost(random_net(), gate_neuron(0.8, threshold), rollout, price))
+    return float(waiting_cost(random_net(), GateNeuron(0.8, threshold), rollout, price))
 
 
 def test_what_waiting_costs_by_hand() -> None:
@@ -187,11 +186,22 @@ def test_what_waiting_costs_by_hand() -> None:
 
 
 def test_the_cost_has_a_gradient_through_the_spikes() -> None:
-    net, leaky = random_net(), gate_neuron(0.8, 1.0)
-    waiting_cost(net, leaky, rollouts()[0], 0.15).backward()
-    assert isinstance(leaky, nn.Module) and leaky.threshold.grad.abs() > 0
-    assert leaky.beta.grad.abs() > 0
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+    neuron = GateNeuron(0.8, 1.0)
+    waiting_cost(random_net(), neuron, rollouts()[0], 0.15).backward()
+    for parameter in (neuron.leaky.threshold, neuron.leaky.beta, neuron.percent):
+        assert parameter.grad is not None and parameter.grad.abs() > 0
+
+
+def test_the_second_input_learns_to_say_what_the_judge_does_not() -> None:
+    """Error that only pixels show: the weight on them grows, and not where pixels mean nothing."""
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(0, 40, (4, TINY.tokens)).astype(np.float32)
+    telling, idle = by_hand(pixels / 40), by_hand(0 * pixels)
+    for rollout in (telling, idle):
+        rollout.inputs[..., -NOTES] = np.sqrt(pixels)
+    recipe = replace(RECIPE, neuron_steps=60, price=0.3)
+    weights = [train_neuron(random_net(), [r], recipe).pixel_weight for r in (telling, idle)]
+    assert weights[0] > 0.005 and weights[1] < 0.003
 
 
 def test_the_neuron_is_tuned() -> None:
@@ -202,7 +212,7 @@ def test_the_neuron_is_tuned() -> None:
     assert neurons[0].threshold == pytest.approx(2 * RECIPE.price)
     assert neurons[0].beta == pytest.approx(0.8)
     assert neurons[1] == neurons[2] and neurons[1] != neurons[0]
-    assert 0 <= neurons[1].beta <= 1
+    assert 0 <= neurons[1].beta <= 1 and neurons[1].pixel_weight >= 0
 
 
 def test_classes_weigh_by_what_they_are() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from depth_snn.cli.depth.play import Method, Played, Player
 from depth_snn.cli.depth.score import SeedScores, seed_scores
-from depth_snn.config import NetworkConfig, PolicyConfig
+from depth_snn.config import GateConfig, NetworkConfig, PolicyConfig
 from depth_snn.data.frames import Frame, open_frames
 from depth_snn.recovery.rules import RULES
 
@@ -29,7 +29,10 @@ JUDGED, PLAIN = "pruned by the judge", "pruned by pixels"
 PLAIN_TAU = 8.0
 """Grey levels by which a token's pixels differ when plain pruning computes it."""
 D_GAMMA = 125
-"""Threshold of D_t; half of what four tokens had, since D_t is a norm and a region is one now."""
+"""The proposal's threshold of D_t; half of what four tokens had, since D_t is a norm and a region
+is one token now."""
+FULL_D_GAMMA = 30
+"""Threshold at which both rules on D_t fill the bucket, on the streets thresholds are chosen on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +91,25 @@ def proposal_of(policy: PolicyConfig) -> PolicyConfig:
 
     A token runs when it moves by itself; what changes without moving comes back by spikes alone.
     """
-    gate = replace(policy.gate, drive="gradient", vth=D_GAMMA, dv=2048, hold=4)
+    gate = replace(d_gate(policy, D_GAMMA), hold=4)
     moved = replace(policy, tau_px=0.6, tau_stale=1e6, moved_share=0.0)
     return replace(moved, judge="error", carry=False, gate=gate)
 
 
 def ablation_of(policy: PolicyConfig) -> list[Method]:
-    """The same pruning and the same bucket, each time served by another rule, or by none."""
-    found = [Method(rule, policy, rule) for rule in ABLATION]
-    gate = replace(policy.gate, drive="gradient", vth=D_GAMMA, dv=2048)
+    """The same pruning and the same bucket, each time served by another rule, or by none.
+
+    Rules on D_t ask at a threshold that fills the bucket, so that all are at equal work.
+    """
+    on_d = replace(policy, gate=d_gate(policy, FULL_D_GAMMA))
+    found = [Method(rule, on_d if rule == "threshold" else policy, rule) for rule in ABLATION]
     none = Method(NONE, replace(policy, recovery=False), "none")
-    return [none, *found, Method(UNTRAINED, replace(policy, gate=gate), "spikes")]
+    return [none, *found, Method(UNTRAINED, on_d, "spikes")]
+
+
+def d_gate(policy: PolicyConfig, gamma: int) -> GateConfig:
+    """The policy's bucket behind a neuron on D_t, untrained: beta of a half."""
+    return replace(policy.gate, drive="gradient", gain_pixels=0, vth=gamma, dv=2048)
 
 
 def plain_of(policy: PolicyConfig) -> PolicyConfig:
