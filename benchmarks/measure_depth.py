@@ -41,6 +41,17 @@ NAMES = (
         for what in ("burst_miou", "macs")
     ),
     "plain_gap_closed_3_frames",
+    "depth_energy_dense_uj",
+    *(
+        f"{group}_energy_{what}"
+        for group in ("static", "ego", "depth")
+        for what in ("normal_saving", "burst_saving", "burst_extra")
+    ),
+    *(
+        f"depth_energy_{what}_{method}"
+        for method in ("irreversible", "proposal")
+        for what in ("normal_saving", "burst_saving", "burst_extra")
+    ),
     "camvid_mac_saving", "camvid_miou_loss", "camvid_speedup",
 )  # fmt: skip
 

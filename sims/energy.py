@@ -7,7 +7,7 @@ total a lower bound that names what is missing. Everything here is modelled, not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,13 +142,40 @@ def _baselines(record: RunRecord, table: CostTable, time_us: float | None) -> tu
     found = []
     for network, macs in (("dense", dense), ("pruned", record.total_macs)):
         for arithmetic in ("fp32", "int8"):
-            items = [
-                _priced(f"mac_{arithmetic}", network, "operations", macs, table),
-                _priced("memory_traffic", network, "memory", macs, table),
-                _static(table, record.frames, time_us),
-            ]
-            found.append(Baseline(network, arithmetic, _tiers(items, record.frames)))
+            found.append(price_macs(network, arithmetic, macs, table, frame_time_us=time_us))
     return tuple(found)
+
+
+def price_macs(
+    network: str,
+    arithmetic: str,
+    macs: NDArray[np.int64],
+    table: CostTable,
+    *,
+    frame_time_us: float | None = None,
+    uncounted: Sequence[str] = (),
+) -> Baseline:
+    """Price the MACs of a network on a digital processor, in three tiers.
+
+    Args:
+        network: What to call it, for example "dense".
+        arithmetic: "fp32" or "int8".
+        macs: Executed MACs per frame, int64 (T,).
+        table: Prices of the processor, in pJ per MAC.
+        frame_time_us: Time of a frame in microseconds, for static power; None when unknown.
+        uncounted: Events that happened in the operations tier and that nobody counted; each makes
+            the totals lower bounds that name it.
+
+    Returns:
+        Totals by tier, T values each.
+    """
+    items = [
+        _priced(f"mac_{arithmetic}", network, "operations", macs, table),
+        *(Contribution(event, network, "operations", None, None) for event in uncounted),
+        _priced("memory_traffic", network, "memory", macs, table),
+        _static(table, len(macs), frame_time_us),
+    ]
+    return Baseline(network, arithmetic, _tiers(items, len(macs)))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ EVENT_LABELS = {
     "mac_embedded": "MACs on the embedded processor",
     "mac_host": "MACs on the host",
     "off_core_event": "neuron events outside a neurocore",
+    "other_operation": "operations that are no MACs",
     "hop": "hops",
     "synaptic_memory_access": "synaptic memory",
     "neuron_state_access": "neuron state memory",

@@ -81,6 +81,35 @@ def burst_starts(first_frames: Iterable[int], last_lag: int = LAST_LAG) -> tuple
     return tuple(starts)
 
 
+def burst_masks(
+    first_frames: Sequence[int], frames: int, last_lag: int = LAST_LAG
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which frames of a clip are scored as burst, and which lie outside all bursts.
+
+    Neither holds frames of a window that the clip's end cuts, nor those that follow an event inside
+    another one's window once that window is over: calm they are not.
+
+    Args:
+        first_frames: First frame of every event, in any order.
+        frames: Frames T of the clip.
+        last_lag: Last lag L, in frames.
+
+    Returns:
+        In a whole burst window, and more than L frames after every event or before the first, each
+        bool (T,).
+
+    Raises:
+        InputError: If a frame number or the lag is negative.
+    """
+    burst, near = np.zeros(frames, bool), np.zeros(frames, bool)
+    for start in burst_starts(first_frames, last_lag):
+        if start + last_lag < frames:
+            burst[start : start + last_lag + 1] = True
+    for first in first_frames:
+        near[first : first + last_lag + 1] = True
+    return burst, ~near
+
+
 def burst_window(
     stream: Counts,
     reference: Counts,

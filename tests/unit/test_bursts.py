@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from depth_snn.data.burst_recovery import RecoveryKind, recovery
 from depth_snn.data.burst_regions import event_regions, grow
-from depth_snn.data.bursts import BurstWindow, burst_starts, burst_window, scores_by_lag
+from depth_snn.data.bursts import (
+    BurstWindow,
+    burst_masks,
+    burst_starts,
+    burst_window,
+    scores_by_lag,
+)
 from depth_snn.data.metrics import confusion_matrix, frame_matrices, miou
 from depth_snn.errors import InputError
 
@@ -222,3 +228,23 @@ def test_refuses_regions_that_are_nowhere() -> None:
         event_regions([event], shape, margin_px=1, flow=_moving(0)[1:])
     with pytest.raises(InputError, match="last lag"):
         event_regions([event], shape, margin_px=1, last_lag=-1)
+
+
+def test_masks_of_bursts_and_of_calm_frames() -> None:
+    """Whole windows only; calm is what no event precedes by less than the window."""
+    burst, calm = burst_masks([3, 5, 17], 20, last_lag=4)
+    assert np.flatnonzero(burst).tolist() == [3, 4, 5, 6, 7]
+    # Frames 8 and 9 follow the merged event, and the clip's end cuts the window of the last.
+    assert np.flatnonzero(calm).tolist() == [0, 1, 2, *range(10, 17)]
+    burst, calm = burst_masks([], 5)
+    assert not burst.any() and calm.all()
+    with pytest.raises(InputError, match="frame -1"):
+        burst_masks([-1], 5)
+
+
+@given(st.lists(st.integers(0, 60)), st.integers(1, 50), st.integers(0, 12))
+def test_masks_hold_what_is_scored(events: list[int], frames: int, lag: int) -> None:
+    burst, calm = burst_masks(events, frames, lag)
+    assert not (burst & calm).any()
+    empty = np.zeros((frames, 2, 2), np.int64)
+    assert burst.sum() == burst_window(empty, empty, events, lag).bursts * (lag + 1)

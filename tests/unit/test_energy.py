@@ -11,7 +11,7 @@ import pytest
 
 from depth_snn.errors import ConfigError
 from sims.cost_table import CostTable, load_table, parse_table
-from sims.energy import compare_with_baselines, estimate_energy
+from sims.energy import compare_with_baselines, estimate_energy, price_macs
 from sims.energy_total import EnergyTotal, format_pj
 from sims.report.sections import event_rows, layer_rows
 from sims.verdict import build_verdict
@@ -200,6 +200,18 @@ def test_baselines_and_where_spiking_loses() -> None:
     assert found["dense int8"].ratio == pytest.approx(98 / 230)
     assert found["pruned int8"].outcome == "loses"
     assert found["pruned int8"].ratio == pytest.approx(98 / 46)
+
+
+def test_macs_by_themselves_are_priced_as_a_baseline_is() -> None:
+    record, table = two_node_record(), load_table("horowitz45")
+    energy = estimate_energy(record, baseline_table=table)
+    alone = price_macs("pruned", "int8", record.total_macs, table)
+    assert alone == {b.name: b for b in energy.baselines}["pruned int8"]
+    more = price_macs("pruned", "int8", record.total_macs, table, uncounted=("other_operation",))
+    assert more.tiers["operations"].lower_aj == alone.tiers["operations"].lower_aj
+    assert alone.tiers["operations"].unknown == ()
+    assert more.tiers["operations"].unknown == ("operations that are no MACs",)
+    assert more.tiers["static"].text().startswith("≥ ")
 
 
 def test_a_lower_bound_below_a_baseline_decides_nothing() -> None:

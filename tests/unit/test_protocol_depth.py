@@ -11,31 +11,28 @@ import cv2
 import numpy as np
 import pytest
 
-from depth_snn.cli.depth.play import Method, Played, Player
+from depth_snn.cli.depth.energy_table import energy_figures
+from depth_snn.cli.depth.play import Method, Player
 from depth_snn.cli.depth.plots import plot_bursts, plot_curves, plot_extra
 from depth_snn.cli.depth.protocol import (
     DENSE,
     GROUPS,
     IRREVERSIBLE,
-    JUDGED,
-    PLAIN,
+    PROPOSAL,
     RECOVERY,
-    Results,
-    ablation_of,
     families,
     methods_of,
     run_curve,
     scene_clip,
 )
-from depth_snn.cli.depth.score import SeedScores, gap_closed, interval, losses_by_lag, seed_scores
+from depth_snn.cli.depth.score import gap_closed, interval, losses_by_lag, seed_scores
 from depth_snn.cli.depth.table import figures_of, lag_curves, rows_of
 from depth_snn.config import PolicyConfig
 from depth_snn.data.bursts import LAST_LAG, BurstWindow
-from depth_snn.data.classes import PEDESTRIAN, VEHICLE
-from depth_snn.data.metrics import Counts
 from depth_snn.figures import load_figures
 from tests.unit.command import TINY as TINY_WORDS
 from tests.unit.command import contents, depth_snn, refused
+from tests.unit.protocol_scores import iou, made_up, played
 from tests.unit.small import ROOT, TINY, tiny_network
 
 NAMES = runpy.run_path(str(ROOT / "benchmarks" / "measure_depth.py"), run_name="seen")["NAMES"]
@@ -60,26 +57,6 @@ def test_cut_heads_are_less_work_and_made_once() -> None:
     whole = player.play(clip.frames, Method("whole", ZERO))
     assert (first.work < whole.work).all() and np.array_equal(first.work, again.work)
     assert len(player._cut) == 1
-
-
-def matrices(wrong: dict[int, int], frames: int = 20) -> Counts:
-    """100 pixels each of vehicles and pedestrians; some of each taken for the other."""
-    out = np.zeros((frames, 8, 8), np.int64)
-    for t in range(frames):
-        bad = wrong.get(t, 0)
-        out[t, VEHICLE, VEHICLE] = out[t, PEDESTRIAN, PEDESTRIAN] = 100 - bad
-        out[t, VEHICLE, PEDESTRIAN] = out[t, PEDESTRIAN, VEHICLE] = bad
-    return out
-
-
-def played(wrong: dict[int, int], work: float = 1.0, seconds: float = 2.0) -> Played:
-    extra = np.zeros(19)
-    extra[3] = 0.1
-    return Played(matrices(wrong), np.full(19, work), extra, np.full(19, seconds))
-
-
-def iou(wrong: float) -> float:
-    return (100 - wrong) / (100 + wrong)
 
 
 def test_scores_of_a_seed_by_hand() -> None:
@@ -134,27 +111,11 @@ def test_intervals_of_one_and_of_none() -> None:
     assert interval([1.0, 3.0]).text() == "2.00 ± 12.71"
 
 
-def made_up(seeds: int, wrong: int = 20) -> Results:
-    """What a run of the protocol would hold, the same scores everywhere."""
-
-    def score(bad: int, work: float) -> SeedScores:
-        return seed_scores([played({8: bad}, work)], [played({})], [[5]])
-
-    results = Results()
-    for group in GROUPS:
-        methods = {DENSE: (0, 1.0), IRREVERSIBLE: (50, 0.4), RECOVERY: (wrong, 0.5)}
-        results.groups[group] = {m: [score(*made)] * seeds for m, made in methods.items()}
-    for kind in (JUDGED, PLAIN):
-        names = [m.name for m in ablation_of(PolicyConfig())]
-        results.ablation[kind] = {n: [score(50 if n == "none" else wrong, 0.5)] * seeds
-                                  for n in names}  # fmt: skip
-    return results
-
-
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_figures_are_those_that_the_script_names(seeds: int) -> None:
-    found = figures_of(made_up(seeds))
-    assert set(found) == {name for name in NAMES if not name.startswith("camvid_")}
+    found, modelled = figures_of(made_up(seeds)), energy_figures(made_up(seeds))
+    assert not set(found) & set(modelled)
+    assert set(found) | set(modelled) == {n for n in NAMES if not n.startswith("camvid_")}
     assert found["static_mac_saving"] == (50, "%", None if seeds == 1 else 0)
     assert found["static_conversion_ratio"][0] == pytest.approx(0.5)
     closed = 100 * (1 - (1 - iou(20)) / (1 - iou(50)))
@@ -177,7 +138,7 @@ def test_tables_and_lags() -> None:
     rows = {row[0]: row[1:] for row in rows_of(results.groups["bursts"])}
     assert rows[RECOVERY][0] == "50.00 ± 0.00" and rows[DENSE][0] == "100.00 ± 0.00"
     curves = lag_curves(results)
-    assert set(curves) == {IRREVERSIBLE, RECOVERY}
+    assert set(curves) == {PROPOSAL, IRREVERSIBLE, RECOVERY}
     assert curves[RECOVERY][3] == pytest.approx(100 * (1 - iou(20)))
 
 
@@ -227,8 +188,14 @@ def test_the_command_end_to_end(tmp_path: Path) -> None:
     # A burst at which irreversible pruning loses nothing leaves no gap to close.
     assert missing <= {"burst_gap_closed_3_frames", "plain_gap_closed_3_frames"}
     assert figures["recovery_extra_worst"].value <= 15
+    assert {n for n, f in figures.items() if f.kind == "modelled"} == {
+        n for n in figures if "_energy_" in n
+    }
     for title in (*GROUPS, "bursts, pruned by pixels", "bursts, pruned by the judge"):
         assert f"\n{title} " in done.out
+    for group in GROUPS:
+        assert f"\nenergy, {group} " in done.out
+    assert "unknown: operations that are no MACs, memory traffic, static power\n" in done.out
 
 
 def test_wrong_words_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from depth_snn.cli.common import check_file_target, check_folder_target, policy_changes
+from depth_snn.cli.depth.energy_table import MODELLED, energy_figures, print_energy
 from depth_snn.cli.depth.play import Player
 from depth_snn.cli.depth.plots import plot_bursts, plot_curves, plot_extra
 from depth_snn.cli.depth.protocol import (
@@ -59,13 +60,16 @@ def run_depth(args: argparse.Namespace) -> int:
     if args.data:
         found |= _camvid(args, results)
     print_results(results)
+    print_energy(results)
     _print_curves(results)
     if args.out:
         _draw(results, policy, args.out)
     command = f"depth-snn eval --protocol depth --network {args.network} --seeds {args.seeds}"
     if args.data:
         command += " --data DIR"
-    publish(_as_figures(found, command), args.json)
+    figures = _as_figures(found, command, "measured")
+    figures |= _as_figures(energy_figures(results), command, MODELLED)
+    publish(figures, args.json)
     return ExitCode.OK
 
 
@@ -118,8 +122,8 @@ def _draw(results: Results, policy: PolicyConfig, folder: Path) -> None:
         print(f"wrote {path}")
 
 
-def _as_figures(found: dict[str, Value], command: str) -> dict[str, Figure]:
+def _as_figures(found: dict[str, Value], command: str, kind: str) -> dict[str, Figure]:
     return {
-        name: found_now(value, unit=unit, spread=spread, command=command)
+        name: found_now(value, unit=unit, spread=spread, command=command, kind=kind)
         for name, (value, unit, spread) in found.items()
     }

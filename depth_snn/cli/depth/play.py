@@ -22,6 +22,7 @@ from depth_snn.recovery.rules import make_rule
 from depth_snn.windows import class_map
 
 Floats = npt.NDArray[np.float64]
+Work = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,22 @@ class Played:
 
     Attributes:
         matrices: Confusion matrix of every frame (T, C, C).
-        work: Executed ÷ dense MACs of every frame after the first (T − 1,), everything included.
+        macs: Executed MACs of every frame after the first (T − 1,), everything included.
+        dense_macs: MACs of the dense network on one frame.
         extra: Restored ÷ own MACs of the same frames.
         seconds: Wall time of every frame after the first, end to end.
     """
 
     matrices: Counts
-    work: Floats
+    macs: Work
+    dense_macs: int
     extra: Floats
     seconds: Floats
+
+    @property
+    def work(self) -> Floats:
+        """Executed ÷ dense MACs of every frame after the first (T − 1,)."""
+        return self.macs / self.dense_macs
 
 
 class Player:
@@ -78,19 +86,19 @@ class Player:
         judge = make_judge(policy.judge, model.config)
         rule = make_rule(method.rule, model.config, policy.gate)
         pipeline = Pipeline(model, policy, prices, judge, rule)
-        maps, work, extra, seconds = [], [], [], []
+        maps, done, extra, seconds = [], [], [], []
         for frame in clip:
             start = time.perf_counter()
             step = pipeline.step(frame.rgb, frame.vectors)
             seconds.append(time.perf_counter() - start)
             decision = step.decision
             macs = sum(decision.executed(prices).values())
-            work.append(macs + decision.motion_macs + decision.gate_macs)
+            done.append(macs + decision.motion_macs + decision.gate_macs)
             extra.append(decision.restored.spent_macs / decision.restored.base_macs)
             maps.append(step.classes)
         return Played(
-            _scored(maps, clip, model.config.classes), np.array(work[1:]) / self.dense_macs,
-            np.array(extra[1:]), np.array(seconds[1:]),
+            _scored(maps, clip, model.config.classes), np.array(done[1:], np.int64),
+            self.dense_macs, np.array(extra[1:]), np.array(seconds[1:]),
         )  # fmt: skip
 
     @torch.inference_mode()
@@ -102,9 +110,10 @@ class Player:
             self._dense_map(frame, "sdpa")
             seconds.append(time.perf_counter() - start)
             maps.append(self._dense_map(frame, "linear"))
-        ones = np.ones(len(maps) - 1)
+        macs = np.full(len(maps) - 1, self.dense_macs, np.int64)
         matrices = _scored(maps, clip, self.model.config.classes)
-        return Played(matrices, ones, 0 * ones, np.array(seconds[1:]))
+        none = np.zeros(len(macs))
+        return Played(matrices, macs, self.dense_macs, none, np.array(seconds[1:]))
 
     def _dense_map(self, frame: Frame, attention: str) -> npt.NDArray[np.uint8]:
         picture = torch.from_numpy(frame.rgb)[None].permute(0, 3, 1, 2).float()

@@ -127,7 +127,7 @@ def run_groups(
         for group, scenes in GROUPS.items():
             clips = [scene_clip(scene, seed, frames, config) for scene in scenes]
             methods = methods_of(policy)
-            scores = _scores(player, clips, methods)
+            scores = score_methods(player, clips, methods)
             for method in methods:
                 results.groups.setdefault(group, {}).setdefault(method.name, []).append(
                     scores[method.name]
@@ -146,14 +146,15 @@ def _ablate(player: Player, clips: list[Clip], policy: PolicyConfig, results: Re
     for kind, base in ((JUDGED, policy), (PLAIN, plain_of(policy))):
         methods = [Method(DENSE, None), *ablation_of(base)]
         found = results.ablation.setdefault(kind, {})
-        for name, score in _scores(player, clips, methods).items():
+        for name, score in score_methods(player, clips, methods).items():
             if name != DENSE:
                 found.setdefault(name, []).append(score)
 
 
-def _scores(
+def score_methods(
     player: Player, clips: Sequence[Clip], methods: Sequence[Method]
 ) -> dict[str, SeedScores]:
+    """Scores of one seed's clips by method; the dense network is one of the methods."""
     played: dict[str, list[Played]] = {
         method.name: [player.play(clip.frames, method) for clip in clips] for method in methods
     }

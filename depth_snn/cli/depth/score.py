@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from depth_snn.cli.depth.energy import SeedEnergy, seed_energy
 from depth_snn.cli.depth.play import Played
 from depth_snn.data.bursts import BurstWindow, burst_window
 from depth_snn.data.classes import PEDESTRIAN, VEHICLE
@@ -67,6 +68,7 @@ class SeedScores:
         extra, worst_extra: Restored ÷ own MACs, mean and largest over frames, percent.
         speedup: Median time of dense SDPA ÷ that of the method.
         burst: Burst windows of the method beside the dense network's.
+        energy: Modelled energy of the executed MACs.
     """
 
     miou: float
@@ -80,6 +82,7 @@ class SeedScores:
     worst_extra: float
     speedup: float
     burst: BurstWindow | None
+    energy: SeedEnergy
 
     @property
     def conversion(self) -> float:
@@ -118,6 +121,7 @@ def seed_scores(
         burst_miou=at_bursts, burst_loss=lost, work=float(work.mean()),
         extra=100 * float(extra.mean()), worst_extra=100 * float(extra.max()),
         speedup=float(seconds[0] / seconds[1]), burst=burst,
+        energy=seed_energy([p.macs for p in played], firsts),
     )  # fmt: skip
 
 

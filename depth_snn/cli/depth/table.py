@@ -79,20 +79,20 @@ def figures_of(results: Results) -> dict[str, Value]:
         scores = results.groups[group]
         full, without = summary(scores, RECOVERY), summary(scores, IRREVERSIBLE)
         saved = interval([1 - s.work for s in scores[RECOVERY]])
-        out[f"{group}_mac_saving"] = _value(Interval(100 * saved.mean, 100 * saved.half), "%")
+        out[f"{group}_mac_saving"] = as_value(Interval(100 * saved.mean, 100 * saved.half), "%")
         for name, key in (
             ("miou", "loss"), ("pedestrian", "pedestrian"), ("vehicle", "vehicle")
         ):  # fmt: skip
-            out[f"{group}_{name}_loss"] = _value(full[key], "points")
+            out[f"{group}_{name}_loss"] = as_value(full[key], "points")
         out[f"{group}_miou_loss_irreversible"] = (without["loss"].mean, "points", None)
     static = results.groups["static"][RECOVERY]
-    out["static_speedup"] = _value(interval([s.speedup for s in static]), "")
+    out["static_speedup"] = as_value(interval([s.speedup for s in static]), "")
     ratios = interval([s.conversion for s in static])
-    out["static_conversion_ratio"] = _value(ratios, "")
+    out["static_conversion_ratio"] = as_value(ratios, "")
     out |= _burst_figures(results) | _ablation_figures(results)
     for weather in WEATHERS:
         loss = interval([s.loss for s in results.groups[weather][RECOVERY]])
-        out[f"{weather}_miou_loss"] = _value(loss, "points")
+        out[f"{weather}_miou_loss"] = as_value(loss, "points")
     every = [s for group in results.groups.values() for s in group[RECOVERY]]
     out["recovery_extra_mean"] = (sum(s.extra for s in every) / len(every), "%", None)
     out["recovery_extra_worst"] = (max(s.worst_extra for s in every), "%", None)
@@ -102,10 +102,10 @@ def figures_of(results: Results) -> dict[str, Value]:
 def _burst_figures(results: Results) -> dict[str, Value]:
     scores = results.groups["bursts"]
     out = {
-        "burst_miou_delta_to_dense": _value(
+        "burst_miou_delta_to_dense": as_value(
             interval([s.burst_loss for s in scores[RECOVERY]]), "points"
         ),
-        "irreversible_burst_miou_delta": _value(
+        "irreversible_burst_miou_delta": as_value(
             interval([s.burst_loss for s in scores[IRREVERSIBLE]]), "points"
         ),
     }
@@ -121,13 +121,13 @@ def _ablation_figures(results: Results) -> dict[str, Value]:
         for rule, scores in results.ablation[kind].items():
             name = _SHORT.get(rule, rule)
             at = [s.burst_miou for s in scores]
-            out[f"{prefix}_burst_miou_{name}"] = _value(interval(at), "%")
-            out[f"{prefix}_macs_{name}"] = _value(interval([100 * s.work for s in scores]), "%")
+            out[f"{prefix}_burst_miou_{name}"] = as_value(interval(at), "%")
+            out[f"{prefix}_macs_{name}"] = as_value(interval([100 * s.work for s in scores]), "%")
     none, spikes = (added_burst(results.ablation[PLAIN][r]) for r in (NONE, "spikes"))
     if none is not None and spikes is not None:
         out["plain_gap_closed_3_frames"] = (100 * gap_closed(none, spikes), "%", None)
     dense = [s.burst_miou for s in results.groups["bursts"][DENSE]]
-    out["burst_miou_dense"] = _value(interval(dense), "%")
+    out["burst_miou_dense"] = as_value(interval(dense), "%")
     return out
 
 
@@ -141,5 +141,6 @@ def lag_curves(results: Results) -> dict[str, list[float]]:
     return out
 
 
-def _value(found: Interval, unit: str) -> Value:
+def as_value(found: Interval, unit: str) -> Value:
+    """A figure's value, unit and spread; no spread for one seed."""
     return (found.mean, unit, None if math.isnan(found.half) else found.half)
