@@ -19,7 +19,7 @@ from depth_snn.figures import Figure, load_figures, publish
 
 COMMAND = "python benchmarks/measure_depth.py --data DIR"
 RULES = (
-    "none", "spike", "spike_untrained",
+    "none", "spike", "spike_full", "spike_untrained",
     "random", "periodic", "threshold", "topk_error", "topk_motion",
 )  # fmt: skip
 NAMES = (

@@ -74,6 +74,22 @@ def test_spikes_are_the_integer_neuron_on_the_judged_change(reset: str, adapt: i
     assert [a.drive.tolist() for a in found] == drives or adapt
 
 
+@pytest.mark.parametrize("drive", ["change", "gradient"])
+def test_pixels_are_a_second_input(drive: str) -> None:
+    """Added to the first, up to what an input can hold, and charged; nothing on a first frame."""
+    alone, both = (replace(GATE, drive=drive, gain_pixels=k) for k in (0, 5))
+    base = [ask.drive for ask in asked("spikes", alone)]
+    bare, rule = make_rule("spikes", TINY, alone), make_rule("spikes", TINY, both)
+    sums = [change_drive(pixel_error(s.rgb, s.view), 5, TINY) for s in scenes()]
+    for scene, before, more in zip(scenes(), base, sums, strict=True):
+        scene.view.started = True
+        assert more.min() > 0
+        assert np.array_equal(rule.ask(scene).drive, np.minimum(before + more, 2**15 - 1))
+    assert rule.macs > bare.macs
+    first = make_rule("spikes", TINY, both).ask(scenes()[0])
+    assert np.array_equal(first.drive, base[0])
+
+
 @pytest.mark.parametrize("body", ["norse", "snntorch"])
 @pytest.mark.parametrize("drive", ["change", "gradient"])
 def test_every_body_of_the_neuron_asks_for_the_same(body: str, drive: str) -> None:

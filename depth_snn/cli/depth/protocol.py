@@ -24,7 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Scenes by group. Each holds sudden events; the burst windows of `bursts` are those reported."""
 ABLATION = tuple(rule for rule in RULES if rule != "none")
-NONE, UNTRAINED = "none", "spikes_untrained"
+NONE, UNTRAINED, FULL = "none", "spikes_untrained", "spikes_full"
 JUDGED, PLAIN = "pruned by the judge", "pruned by pixels"
 PLAIN_TAU = 8.0
 """Grey levels by which a token's pixels differ when plain pruning computes it."""
@@ -99,12 +99,15 @@ def proposal_of(policy: PolicyConfig) -> PolicyConfig:
 def ablation_of(policy: PolicyConfig) -> list[Method]:
     """The same pruning and the same bucket, each time served by another rule, or by none.
 
-    Rules on D_t ask at a threshold that fills the bucket, so that all are at equal work.
+    Rules on D_t ask at a threshold that fills the bucket, so that all are at equal work; ``FULL``
+    is the policy's own neuron listening twice as hard to pixels, which fills it too.
     """
+    louder = replace(policy.gate, gain_pixels=2 * policy.gate.gain_pixels)
     on_d = replace(policy, gate=d_gate(policy, FULL_D_GAMMA))
     found = [Method(rule, on_d if rule == "threshold" else policy, rule) for rule in ABLATION]
     none = Method(NONE, replace(policy, recovery=False), "none")
-    return [none, *found, Method(UNTRAINED, on_d, "spikes")]
+    full = Method(FULL, replace(policy, gate=louder), "spikes")
+    return [none, *found, full, Method(UNTRAINED, on_d, "spikes")]
 
 
 def d_gate(policy: PolicyConfig, gamma: int) -> GateConfig:

@@ -12,6 +12,7 @@ from depth_snn.cli.depth.protocol import (
     NONE,
     PLAIN,
     RECOVERY,
+    FULL,
     UNTRAINED,
     WEATHERS,
     Results,
@@ -33,7 +34,7 @@ COLUMNS = {
     "conversion": ("conversion", 1),
 }  # fmt: skip
 """Columns by heading: a score and what it is multiplied by."""
-_SHORT = {"spikes": "spike", UNTRAINED: "spike_untrained"}
+_SHORT = {"spikes": "spike", FULL: "spike_full", UNTRAINED: "spike_untrained"}
 Value = tuple[float, str, float | None]
 
 
