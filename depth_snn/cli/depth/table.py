@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from depth_snn.cli.depth.protocol import (
     DENSE,
+    FULL,
     IRREVERSIBLE,
     JUDGED,
     NONE,
     PLAIN,
     RECOVERY,
-    FULL,
     UNTRAINED,
     WEATHERS,
     Results,
