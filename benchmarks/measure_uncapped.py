@@ -114,7 +114,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--network", default="small", help="network (default small)")
-    parser.add_argument("--seeds", type=int, default=2, help="streets of each scene (default 2)")
+    parser.add_argument("--seeds", type=int, default=5, help="streets of each scene (default 5)")
     parser.add_argument("--frames", type=int, default=40, help="frames of each clip (default 40)")
     options = parser.parse_args()
     try:
