@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from depth_snn.cli.chain.setup import load_policy
 from depth_snn.config import GateConfig, PolicyConfig
 from depth_snn.errors import ConfigError
 from depth_snn.models.build import Network
+from depth_snn.models.weights import find_network
 from depth_snn.pruning.memory import held_bytes
 from depth_snn.pruning.pipeline import Pipeline, Step
 from depth_snn.pruning.prices import prices_of
@@ -124,6 +127,25 @@ def test_what_a_stream_holds_does_not_grow(case: str) -> None:
     restore = pipeline.decider.restore_state
     assert held[-1]["state"] == exact + restore.owed.nbytes + restore.strength.nbytes
     assert held[-1]["view"] > pipeline.view.scores.nbytes + pipeline.view.features.nbytes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="page faults are counted as Linux counts them")
+def test_the_steady_state_asks_the_system_for_no_memory() -> None:
+    """New pages are new memory: temporaries come and go within what the process already has."""
+    resource = pytest.importorskip("resource")
+    model, policy = find_network("small"), load_policy(None, "small")
+    prices, judge = (
+        prices_of(model.config, scored=policy.cuts_tokens),
+        make_judge("small", model.config),
+    )
+    pipeline = Pipeline(model, replace(policy, head_rate=(0.0,)), prices, judge)
+    frames, faults = scene_frames(config, 20), []
+    for index in range(60):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        pipeline.step(frames[index % 20])
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    assert faults[0] > 100, "the first frame takes memory, and it is seen"
+    assert np.median(faults[20:]) < 3  # pages of 4 KiB; keys and values of one layer are 192
 
 
 def test_memory_is_counted_once_and_seen_wherever_it_lies() -> None:
