@@ -139,7 +139,7 @@ def test_the_steady_state_asks_the_system_for_no_memory() -> None:
         make_judge("small", model.config),
     )
     pipeline = Pipeline(model, replace(policy, head_rate=(0.0,)), prices, judge)
-    frames, faults = scene_frames(config, 20), []
+    frames, faults = scene_frames(model.config, 20), []
     for index in range(60):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         pipeline.step(frames[index % 20])
