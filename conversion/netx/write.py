@@ -1,0 +1,2 @@
+"""placeholder"""
+def export_netx(graph, path): raise NotImplementedError
