@@ -37,30 +37,39 @@ def export_netx(graph: Graph, path: Path | str) -> list[str]:
         GraphError: naming the node that netx cannot express and what would help.
     """
     path = Path(path)
-    notes: list[str] = []
     layers: list[dict[str, Any]] = []
     for group in groups_of(graph):
-        layers += _layers(group, graph, notes)
+        layers += _layers(group, graph.meta)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with h5py.File(temporary, "w") as file:
             for index, layer in enumerate(layers):
                 for key, value in layer.items():
-                    file.create_dataset(f"layer/{index}/{key}", data=value)
+                    # netx casts weights to int; 16 bits hold all that it takes.
+                    small = value.astype(np.int16) if key == "weight" and np.ndim(value) else value
+                    file.create_dataset(f"layer/{index}/{key}", data=small)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    return notes
+    return _notes(graph)
+
+
+def _notes(graph: Graph) -> list[str]:
+    biased = [n for n in graph.nodes if isinstance(n, LIF) and n.biased]
+    late = [n.name for n in biased if n.warmup < graph.lags[n.name]]
+    notes = [f"in netx the bias of {', '.join(late)} speaks from step 0 on, before frame 0"]
+    sums = [f"in netx the sum of {n.name} wraps at 24 bits" for n in graph.of_kind("Output")]
+    return (notes if late else []) + sums
 
 
 def _fault(node: Any, message: str) -> GraphError:
     return GraphError(f"node {node.name!r} ({node.kind}): {message}")
 
 
-def _layers(group: Group, graph: Graph, notes: list[str]) -> list[dict[str, Any]]:
+def _layers(group: Group, meta: Mapping[str, Any]) -> list[dict[str, Any]]:
     if isinstance(group.head, Input):
-        return [_input_layer(group, graph)]
+        return [_input_layer(group, meta)]
     weight = sum(np.asarray(n.weight) << n.exponent for n in group.parts)
     _check_weight(group, np.asarray(weight))
     layer, flat = _connection(group, np.asarray(weight))
@@ -69,14 +78,11 @@ def _layers(group: Group, graph: Graph, notes: list[str]) -> list[dict[str, Any]
         layer.update(_neuron(tail))
         if tail.biased:
             layer["bias"] = _bias(tail)
-            if tail.warmup < graph.lags[tail.name]:
-                notes.append(f"node {tail.name!r}: in netx its bias speaks from step 0 on")
     elif isinstance(tail, Output):
         if layer["type"][0] != b"dense":
             raise _fault(tail, "netx needs a neuron behind a conv layer; put a LIF there")
         if tail.bias.any():
             layer["bias"] = tail.bias
-        notes.append(f"node {tail.name!r}: in netx its sum wraps at 24 bits")
     if group.delay is not None:
         layer["delay"] = _delays(group.delay, layer)
     return ([{"type": _kind("flatten"), "shape": np.array(flat)}] if flat else []) + [layer]
@@ -86,12 +92,12 @@ def _kind(name: str) -> Any:
     return np.array([name.encode()], "S10")
 
 
-def _input_layer(group: Group, graph: Graph) -> dict[str, Any]:
+def _input_layer(group: Group, meta: Mapping[str, Any]) -> dict[str, Any]:
     rows, columns = group.grid
     channels = int(group.head.output_shape("out")[1])
     shape = [channels] if rows * columns == 1 else [channels, rows, columns]
     layer: dict[str, Any] = {"type": _kind("input"), "shape": np.array(shape)}
-    facts = graph.meta.get("netx")
+    facts = meta.get("netx")
     scale = facts.get("input", {}) if isinstance(facts, Mapping) else {}
     if isinstance(group.tail, LIF):
         if group.tail.biased or group.tail.du != 4095:

@@ -19,7 +19,7 @@ EXAMPLE = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("network", type=Path, help="file of the other tool")
+    parser.add_argument("file", type=Path, help="network of the other tool")
     parser.add_argument(
         "--from", dest="format", choices=sorted(READERS), required=True, help="its format"
     )
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from conversion.graph_file import load_graph, save_graph
 
     check_file_target("--out", args.out)
-    graph = function_of(READERS, args.format)(args.network, **_options(args))
+    graph = function_of(READERS, args.format)(args.file, **_options(args))
     bounds = verify(graph)
     save_graph(graph, args.out)
     graph = load_graph(args.out)
