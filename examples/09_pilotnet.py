@@ -32,7 +32,9 @@ def main() -> int:
         golden = pilotnet.golden(layer)["out"][lag:]
         spikes = run.values[f"{layer}.lif.out"][: len(golden)]
         wrong = int((spikes != golden).sum())
-        print(f"{layer}: {golden.size} spikes or silences, {int(golden.sum())} spikes, {wrong} differ")
+        print(
+            f"{layer}: {golden.size} spikes or silences, {int(golden.sum())} spikes, {wrong} differ"
+        )
         assert golden.any() and wrong == 0
     work = sum(int(counts.synaptic_operations.sum()) for counts in run.counts.values())
     print(f"{work} synaptic operations in {pilotnet.STEPS} frames")

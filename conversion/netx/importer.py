@@ -1,4 +1,4 @@
-"""A netx file as a graph: input, dense, conv and flatten layers with CUBA or sigma-delta neurons."""
+"""A netx file as a graph: input, dense, conv and flatten layers, CUBA or sigma-delta neurons."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def import_netx(
             254 are cut off, sigma-delta thresholds are 64 times too high and their encoders drift.
             Otherwise that is corrected, or refused naming the layer.
         layers: Import only the first so many layers.
-        reset_every: Frames between two resets of all potentials, netx's ``reset_interval``; 0 never.
+        reset_every: Frames between two resets of all potentials (netx: ``reset_interval``); 0 never.
 
     Raises:
         GraphError: in one line naming file and layer, if it cannot be imported.
@@ -146,7 +146,9 @@ class _Importer:
             self._populate(layer, SIGMA, bias)
         elif last:
             chain = self._chain
-            chain.add(Output(name="output", tokens=chain.places, channels=chain.channels, bias=bias))
+            chain.add(
+                Output(name="output", tokens=chain.places, channels=chain.channels, bias=bias)
+            )
         else:
             raise layer.fault("has no neuron, which only the last layer may lack")
 
@@ -156,9 +158,13 @@ class _Importer:
             raise layer.fault("a conv layer behind a flatten layer")
         if "delay" in layer and not self._as_netx and layer.whole("delay").any():
             raise layer.fault("netx drops the delays of conv layers; export it without them")
-        (stride, stride_across), (padding, beside) = layer.pair("stride", 1), layer.pair("padding", 0)
+        (stride, stride_across), (padding, beside) = (
+            layer.pair("stride", 1),
+            layer.pair("padding", 0),
+        )
         window = {"height": chain.grid[0], "width": chain.grid[1], "stride": stride,
-                  "stride_across": stride_across, "padding": padding, "padding_across": beside}  # fmt: skip
+                  "stride_across": stride_across, "padding": padding,
+                  "padding_across": beside}  # fmt: skip
         if min(stride, stride_across) < 1 or min(padding, beside) < 0:
             raise layer.fault(f"stride {stride, stride_across} or padding {padding, beside}")
         weight = conv_weight(layer, chain.channels, self._as_netx)
@@ -168,7 +174,12 @@ class _Importer:
 
     def _windows(self, layer: Layer, weight: Any, window: dict[str, int]) -> None:
         nodes = [
-            Conv(name=_part(layer, "conv", i), weight=part, exponent=shift + self._chain.gain, **window)
+            Conv(
+                name=_part(layer, "conv", i),
+                weight=part,
+                exponent=shift + self._chain.gain,
+                **window,
+            )
             for i, (part, shift) in enumerate(parts_of(weight))
         ]
         self._chain.connect(nodes, nodes[0].grid, int(weight.shape[0]))

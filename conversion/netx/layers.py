@@ -1,4 +1,4 @@
-"""A graph as groups of nodes, one for each netx layer: connections, a delay, and what reads them."""
+"""A graph as groups of nodes, one for a netx layer: connections, a delay, what reads them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def groups_of(graph: Graph) -> list[Group]:
     readers = _readers(graph)
     heads = [node for node in graph.nodes if isinstance(node, Input)]
     if len(heads) != 1 or len(heads[0].shape) != 2:
-        raise GraphError(f"graph {graph.name!r}: netx takes one Input, of shape (positions, channels)")
+        raise GraphError(
+            f"graph {graph.name!r}: netx takes one Input, of shape (positions, channels)"
+        )
     head: Node = heads[0]
     grid = _grid_of(graph, head)
     found = [_group(readers, head, (), grid)]
@@ -67,7 +69,9 @@ def _readers(graph: Graph) -> dict[str, list[Node]]:
             raise GraphError(f"node {node.name!r} ({node.kind}): {hint}")
         for edge in graph.incoming[node.name]:
             if edge.source_port != "out":
-                raise GraphError(f"node {node.name!r} reads {edge.source_port!r}; netx sends spikes")
+                raise GraphError(
+                    f"node {node.name!r} reads {edge.source_port!r}; netx sends spikes"
+                )
             readers[edge.source].append(node)
     return readers
 

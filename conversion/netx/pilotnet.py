@@ -56,7 +56,8 @@ def network(*, as_netx: bool = False) -> Graph:
 
 def picture() -> IntArray:
     """The golden run's picture (66·200, 3), already scaled to currents."""
-    return frames_of(np.load(folder() / "image.npy")[..., None])[0]
+    image: IntArray = frames_of(np.load(folder() / "image.npy")[..., None])[0]
+    return image
 
 
 def golden(layer: str) -> Mapping[str, IntArray]:

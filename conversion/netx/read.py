@@ -1,7 +1,7 @@
 """A netx file as plain layers: sizes, types and links checked before anything is read.
 
-The format is the one lava-dl 0.6.0 writes with ``export_hdf5`` and reads with ``netx.hdf5.Network``:
-``/layer/<i>/`` holds ``type``, ``shape``, ``weight``, ``bias`` and so on, and a group ``neuron``.
+The format is the one lava-dl 0.6.0 writes with ``export_hdf5`` and reads with
+``netx.hdf5.Network``: ``/layer/<i>/`` holds ``type``, ``shape``, ``weight``, ``bias`` and so on, and a group ``neuron``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class Layer:
         cut = np.trunc(numbers)
         if not truncate and (cut != numbers).any():
             worst = float(numbers[cut != numbers].flat[0])
-            raise self.fault(f"{key} holds {worst:g}, which is not whole; quantise before exporting")
+            raise self.fault(
+                f"{key} holds {worst:g}, which is not whole; quantise before exporting"
+            )
         return cut.astype(np.int64)
 
     def number(self, key: str, default: int | None = None, *, truncate: bool = False) -> int:
@@ -136,7 +138,9 @@ def read_layers(path: Path, count: int | None = None) -> list[Layer]:
 
 
 def _layers(file: h5py.File, count: int | None) -> list[Layer]:
-    groups = file.get("layer") if isinstance(file.get("layer", getlink=True), h5py.HardLink) else None
+    groups = (
+        file.get("layer") if isinstance(file.get("layer", getlink=True), h5py.HardLink) else None
+    )
     if not isinstance(groups, h5py.Group) or not len(groups):
         raise GraphError("no group 'layer' with layers in it, so no netx file")
     if len(groups) > MAX_LAYERS:
@@ -144,7 +148,7 @@ def _layers(file: h5py.File, count: int | None) -> list[Layer]:
     wanted = len(groups) if count is None else min(count, len(groups))
     found, budget = [], MAX_VALUES
     for index in range(wanted):
-        group = groups[str(index)] if str(index) in groups else None
+        group = groups.get(str(index))
         if not isinstance(group, h5py.Group):
             raise GraphError(f"layer {index} is missing; layers are numbered from 0 without gaps")
         datasets = _datasets(group, index)

@@ -73,7 +73,9 @@ def conv_weight(layer: Layer, channels: int, as_netx: bool) -> IntArray:
         raise layer.fault(f"weight has shape {weight.shape}, not (out, in, k, k)")
     c_out, c_in, high, wide = weight.shape
     if min(groups, down, across) < 1 or groups * c_in != channels or c_out % groups:
-        raise layer.fault(f"weight {weight.shape} with {groups} groups does not fit {channels} channels")
+        raise layer.fault(
+            f"weight {weight.shape} with {groups} groups does not fit {channels} channels"
+        )
     size = (c_out, channels, (high - 1) * down + 1, (wide - 1) * across + 1)
     if np.prod(size, dtype=np.float64) > 2**26:
         raise layer.fault(f"weights of shape {size} would be too large")

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-netx", action="store_true",
         help="with netx: do what lava-dl's netx does where it is wrong, to reproduce its outputs",
     )  # fmt: skip
-    parser.add_argument("--layers", type=int, metavar="N", help="with netx: only the first N layers")
+    parser.add_argument(
+        "--layers", type=int, metavar="N", help="with netx: only the first N layers"
+    )
     parser.add_argument(
         "--reset-every", type=int, default=0, metavar="K",
         help="with netx: frames between two resets of all potentials (default: never)",

@@ -1,4 +1,4 @@
-"""Small netx files as lava-dl writes them, and lava-dl's own netx as a witness in a child process."""
+"""Small netx files as lava-dl writes them, and lava-dl's own netx as a witness, in a child."""
 
 from __future__ import annotations
 
@@ -74,7 +74,14 @@ net.stop()
 def netx_spikes(path: Path, spikes: npt.NDArray[np.int64], folder: Path) -> npt.NDArray[np.int64]:
     """What lava-dl's netx answers: (T, size) for ``spikes`` of shape (W, H, C, T) or (n, T)."""
     np.save(folder / "in.npy", spikes)
-    words = [sys.executable, "-c", CHILD, str(path), str(folder / "in.npy"), str(folder / "out.npy")]
+    words = [
+        sys.executable,
+        "-c",
+        CHILD,
+        str(path),
+        str(folder / "in.npy"),
+        str(folder / "out.npy"),
+    ]
     child = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
