@@ -14,8 +14,8 @@ from conversion.stock_sigma_delta import StockSigmaDelta
 
 __all__ = [
     "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delay", "Delta", "Dense", "Input", "IntArray",
-    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip", "StockSigmaDelta",
-    "SumPool",
+    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip",
+    "StockSigmaDelta", "SumPool",
 ]  # fmt: skip
 
 

@@ -38,7 +38,6 @@ from loihi.processes.spiking import SumPool as SumPoolProcess
 from loihi.processes.token_dense import Skip as SkipProcess
 from loihi.processes.token_dense import TokenDense
 
-
 NEURON_PORTS = {"in": "a_in", "out": "s_out"}
 """Ports of Lava's own neurons."""
 
@@ -116,10 +115,13 @@ def _stock_sigma_delta(_: Graph, node: StockSigmaDelta) -> Any:
     """Lava's own process, as a chain of values; nothing of ours would be a better witness."""
     size = node.tokens * node.channels
     rule = {"shape": (size,), "vth": node.threshold, "spike_exp": node.spike_exp,
-            "state_exp": node.state_exp, "name": node.name}  # fmt: skip
+            "state_exp": node.state_exp}  # fmt: skip
     if node.absolute:
-        return shim.Delta(**rule)
-    return shim.SigmaDelta(bias=np.resize(node.bias, size), **rule)
+        process = shim.Delta(**rule)
+    else:
+        process = shim.SigmaDelta(bias=np.resize(node.bias, size), **rule)
+    process.name = node.name  # Lava's Delta takes none
+    return process
 
 
 def _output(_: Graph, node: Output) -> Any:

@@ -2,7 +2,8 @@
 
 In netx a sigma-delta layer works in units of 2^-12 of its value, and its messages in units of 2^-6
 (``spike_exp`` and ``state_exp`` 6). Its thresholds, which lava-dl exports in units of 2^-6, are
-read 64 times too high, and its encoders lose low bits. Corrected, our drift-free encoders stand there.
+read 64 times too high, and its encoders lose low bits. Corrected, our drift-free encoders stand
+there.
 """
 
 from __future__ import annotations

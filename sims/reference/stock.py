@@ -5,12 +5,12 @@ from __future__ import annotations
 from conversion.nodes import StockSigmaDelta
 from sims.reference.arrays import table_of
 from sims.reference.guard import SIGMA_BITS, Guard
-from sims.reference.integers import Row, Table, nonzero, zeros
+from sims.reference.integers import Table, nonzero, zeros
 from sims.reference.unit import Arrived, Outputs, Work
 
 
 class StockSigmaDeltaUnit:
-    """Sends what the activation changed by, whole, and forgets the bits a message has no room for."""
+    """Sends what the activation changed by, and forgets the bits a message has no room for."""
 
     def __init__(self, node: StockSigmaDelta, guard: Guard) -> None:
         self._node = node

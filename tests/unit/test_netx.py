@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -21,6 +24,7 @@ from conversion.netx.importer import REFUSED
 from conversion.netx.synapses import parts_of
 from conversion.nodes import LIF, Conv, Delay, Delta, Dense, Input, Output, SumPool
 from depth_snn.errors import GraphError
+from depth_snn.figures import load_figures
 from loihi import lava_available
 from sims import reference
 from sims.fast import simulate
@@ -47,6 +51,18 @@ def test_pilotnet_reproduces_its_golden_traces() -> None:
             assert np.array_equal(found[key][: len(want) - lag], want[lag:]), (layer, key)
             compared += 1
     assert compared == 25  # spikes, current and potential; of the input only spikes
+
+
+@needs_lava
+def test_the_measuring_script_finds_no_mismatch(tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "measure_pilotnet.py"
+    words = [sys.executable, str(script), "--quick", "--json", str(tmp_path / "f.json")]
+    env = {**os.environ, "PYTHONPATH": str(script.parents[1])}
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = load_figures(tmp_path / "f.json")
+    assert found["pilotnet_lif_mismatches"].value == 0
+    assert found["pilotnet_lif_values"].value > 8_000_000
 
 
 @needs_lava
