@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
     Conv,
+    Delay,
     Delta,
     Dense,
     LinearAttention,
@@ -18,8 +21,11 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    StockSigmaDelta,
+    SumPool,
 )
 from depth_snn.errors import GraphError
+from loihi import shim
 from loihi.processes.encoder import DeltaEncoder, SigmaDeltaEncoder
 from loihi.processes.gate_lif import GateLIF
 from loihi.processes.grid import GridConv
@@ -27,14 +33,19 @@ from loihi.processes.grid import Regroup as RegroupProcess
 from loihi.processes.linear_attention import LinearAttention as AttentionProcess
 from loihi.processes.output import Accumulator
 from loihi.processes.restore_gate import RestoreGate as RestoreGateProcess
+from loihi.processes.spiking import Delay as DelayProcess
+from loihi.processes.spiking import SumPool as SumPoolProcess
 from loihi.processes.token_dense import Skip as SkipProcess
 from loihi.processes.token_dense import TokenDense
+
+NEURON_PORTS = {"in": "a_in", "out": "s_out"}
+"""Ports of Lava's own neurons."""
 
 
 def leaf_process(graph: Graph, node: Node) -> tuple[Any, dict[str, str]]:
     """Our own process for a node that is not an Input, and its port names."""
     process = _BUILDERS[node.kind](graph, node)
-    return process, process.PORTS
+    return process, getattr(process, "PORTS", NEURON_PORTS)
 
 
 def _stages(graph: Graph, node: Node) -> int:
@@ -63,7 +74,23 @@ def _dense(_: Graph, node: Dense) -> Any:
 
 
 def _conv(_: Graph, node: Conv) -> Any:
-    return GridConv(name=node.name, grid=node.grid, **node.attributes())
+    return GridConv(
+        name=node.name, height=node.height, width=node.width, grid=node.grid, weight=node.weight,
+        strides=node.strides, paddings=node.paddings, exponent=node.exponent,
+    )  # fmt: skip
+
+
+def _pool(_: Graph, node: SumPool) -> Any:
+    return SumPoolProcess(
+        name=node.name, height=node.height, width=node.width, channels=node.channels,
+        grid=node.grid, kernels=node.kernels, strides=node.strides, paddings=node.paddings,
+        exponent=node.exponent,
+    )  # fmt: skip
+
+
+def _delay(_: Graph, node: Delay) -> Any:
+    steps = np.broadcast_to(node.steps, node.shape).reshape(-1)
+    return DelayProcess(name=node.name, steps=steps)
 
 
 def _regroup(_: Graph, node: Regroup) -> Any:
@@ -74,12 +101,27 @@ def _skip(_: Graph, node: Skip) -> Any:
     return SkipProcess(name=node.name, size=node.tokens * node.channels, exponent=node.exponent)
 
 
-def _lif(_: Graph, node: LIF) -> Any:
-    return GateLIF(name=node.name, **node.attributes())
+def _lif(graph: Graph, node: LIF) -> Any:
+    values, lag = node.attributes(), graph.lags[node.name]
+    first = lag - values.pop("warmup") if node.biased else 0
+    return GateLIF(name=node.name, lag=lag, first=first, **values)
 
 
 def _restore_gate(_: Graph, node: RestoreGate) -> Any:
     return RestoreGateProcess(name=node.name, **node.attributes())
+
+
+def _stock_sigma_delta(_: Graph, node: StockSigmaDelta) -> Any:
+    """Lava's own process, as a chain of values; nothing of ours would be a better witness."""
+    size = node.tokens * node.channels
+    rule = {"shape": (size,), "vth": node.threshold, "spike_exp": node.spike_exp,
+            "state_exp": node.state_exp}  # fmt: skip
+    if node.absolute:
+        process = shim.Delta(**rule)
+    else:
+        process = shim.SigmaDelta(bias=np.resize(node.bias, size), **rule)
+    process.name = node.name  # Lava's Delta takes none
+    return process
 
 
 def _output(_: Graph, node: Output) -> Any:
@@ -97,4 +139,7 @@ _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "LIF": _lif,
     "RestoreGate": _restore_gate,
     "Output": _output,
+    "Delay": _delay,
+    "SumPool": _pool,
+    "StockSigmaDelta": _stock_sigma_delta,
 }

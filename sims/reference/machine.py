@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from conversion.graph import Graph
-from conversion.nodes import (
-    LIF,
-    Conv,
-    Delta,
-    Dense,
-    LinearAttention,
-    Node,
-    Output,
-    Regroup,
-    RestoreGate,
-    SigmaDelta,
-    Skip,
-)
+from conversion.nodes import Delta, LinearAttention, Node
 from depth_snn.errors import GraphError
 from sims.reference.attention import AttentionUnit
 from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit
@@ -25,8 +14,10 @@ from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
 from sims.reference.integers import Table, zeros
-from sims.reference.population import LifUnit
+from sims.reference.pool import SumPoolUnit
+from sims.reference.population import DelayUnit, LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
+from sims.reference.stock import StockSigmaDeltaUnit
 from sims.reference.unit import Outputs, Unit, Work
 from sims.reference.wire import Wire
 
@@ -38,28 +29,27 @@ def unit_of(node: Node, strict: bool, lag: int) -> Unit:
         GraphError: if the node is no node of the quantised dialect.
     """
     guard = Guard(node=node.name, kind=node.kind, strict=strict)
-    match node:
-        case SigmaDelta():
-            return SigmaDeltaUnit(node, guard, lag)
-        case Delta():
-            return DeltaUnit(node, guard, lag)
-        case Dense():
-            return DenseUnit(node, guard)
-        case Conv():
-            return ConvUnit(node, guard)
-        case Skip():
-            return SkipUnit(node, guard)
-        case Regroup():
-            return RegroupUnit(node, guard)
-        case LinearAttention():
-            return AttentionUnit(node, guard)
-        case LIF():
-            return LifUnit(node, guard)
-        case RestoreGate():
-            return RestoreGateUnit(node, guard)
-        case Output():
-            return OutputUnit(node)
-    raise GraphError(f"node {node.name!r} ({node.kind}): not a node of the quantised dialect")
+    if node.kind not in UNITS:
+        raise GraphError(f"node {node.name!r} ({node.kind}): not a node of the quantised dialect")
+    return UNITS[node.kind](node, guard, lag)
+
+
+UNITS: dict[str, Callable[[Any, Guard, int], Unit]] = {
+    "Delta": DeltaUnit,
+    "SigmaDelta": SigmaDeltaUnit,
+    "Dense": lambda node, guard, _: DenseUnit(node, guard),
+    "Conv": lambda node, guard, _: ConvUnit(node, guard),
+    "SumPool": lambda node, guard, _: SumPoolUnit(node, guard),
+    "Skip": lambda node, guard, _: SkipUnit(node, guard),
+    "Regroup": lambda node, guard, _: RegroupUnit(node, guard),
+    "LinearAttention": lambda node, guard, _: AttentionUnit(node, guard),
+    "LIF": LifUnit,
+    "Delay": lambda node, _guard, _lag: DelayUnit(node),
+    "RestoreGate": lambda node, guard, _: RestoreGateUnit(node, guard),
+    "StockSigmaDelta": lambda node, guard, _: StockSigmaDeltaUnit(node, guard),
+    "Output": lambda node, _guard, _lag: OutputUnit(node),
+}
+"""By kind, what makes the unit from the node, its width checks, and its lag."""
 
 
 def empty_table(shape: tuple[int, ...]) -> Table:
