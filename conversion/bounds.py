@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conversion.graph import Graph, unbalanced_edges
+from conversion.graph import Edge, Graph, unbalanced_edges
 from conversion.nodes import (
     LIF,
     Conv,
+    Delay,
     Delta,
     Dense,
     Input,
@@ -19,6 +20,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SumPool,
 )
 from depth_snn.errors import GraphError
 
@@ -50,7 +52,7 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
     """
     bounds: dict[str, Bound] = {}
     for node in graph.order:
-        ins = {e.port: bounds[e.source].shown for e in graph.incoming[node.name]}
+        ins = {e.port: _shown(graph, e, bounds) for e in graph.incoming[node.name]}
         if isinstance(node, Input):
             top = max(abs(node.lo), abs(node.hi))
             bounds[node.name] = Bound(top, top)
@@ -59,9 +61,15 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
         elif isinstance(node, Skip | Regroup):
             low, high = _range_before(graph, node.name, ins["in"])
             bounds[node.name] = Bound(ins["in"] << node.exponent, (high - low) << node.exponent)
+        elif isinstance(node, SumPool):
+            low, high = _range_before(graph, node.name, ins["in"])
+            covered = node.kernel_down * node.kernel_across << node.exponent
+            bounds[node.name] = Bound(ins["in"] * covered, (high - low) * covered)
+        elif isinstance(node, Delay):
+            bounds[node.name] = Bound(ins["in"], bounds[graph.incoming[node.name][0].source].inner)
         elif isinstance(node, SigmaDelta | Delta):
             edges = [e for e in graph.incoming[node.name] if e.port == "in"]
-            total = sum(bounds[e.source].shown for e in edges) + int(np.abs(node.bias).max())
+            total = sum(_shown(graph, e, bounds) for e in edges) + int(np.abs(node.bias).max())
             total += (1 << node.shift) >> 1
             bounds[node.name] = Bound(max(abs(node.lo), node.hi), total)
         elif isinstance(node, LinearAttention):
@@ -76,9 +84,30 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
     return bounds
 
 
+def _shown(graph: Graph, edge: Edge, bounds: dict[str, Bound]) -> int:
+    """Bound of the value on an edge; a node's bound is that of its widest port."""
+    binary = {"LIF": ("out",), "RestoreGate": ("out", "admitted")}
+    if edge.source_port in binary.get(graph.by_name[edge.source].kind, ()):
+        return 1
+    return bounds[edge.source].shown
+
+
+def _spikes(graph: Graph, name: str) -> bool:
+    """Whether a node hands on spikes, through connections or not: their sum has no bound."""
+    node = graph.by_name[name]
+    if isinstance(node, Dense | Conv | Skip | Regroup | SumPool | Delay):
+        edge = graph.incoming[name][0]
+        source = graph.by_name[edge.source]
+        return edge.source_port == "out" and (isinstance(source, LIF) or _spikes(graph, source.name))
+    return False
+
+
 def _range_before(graph: Graph, name: str, top: int) -> tuple[int, int]:
     """Range of the values whose differences a connection carries."""
-    source = graph.by_name[graph.incoming[name][0].source]
+    edge = graph.incoming[name][0]
+    source = graph.by_name[edge.source]
+    if isinstance(source, LIF) and edge.source_port == "out":
+        return 0, 1
     if isinstance(source, Delta):
         return source.lo, source.hi
     if isinstance(source, Regroup):
@@ -121,6 +150,8 @@ def verify(graph: Graph) -> dict[str, Bound]:
                 f"node {node.name!r}: messages may reach {node.hi - node.lo}, beyond the 24-bit "
                 f"limit {MESSAGE_LIMIT}; narrow its range"
             )
+        if isinstance(node, SigmaDelta):
+            _refuse_sum_of_spikes(graph, node)
     bounds = interval_bounds(graph)
     for name, bound in bounds.items():
         if graph.by_name[name].kind not in ("Input", "RestoreGate") and bound.inner > STATE_LIMIT:
@@ -129,3 +160,13 @@ def verify(graph: Graph) -> dict[str, Bound]:
                 f"{STATE_LIMIT}; use fewer bits in front of it"
             )
     return bounds
+
+
+def _refuse_sum_of_spikes(graph: Graph, node: SigmaDelta) -> None:
+    for edge in graph.incoming[node.name]:
+        spiking = graph.by_name[edge.source].kind == "LIF" or _spikes(graph, edge.source)
+        if edge.port == "in" and spiking:
+            raise GraphError(
+                f"node {node.name!r}: spikes of {edge.source!r} would add up without bound; "
+                "put a LIF or an Output there"
+            )

@@ -22,8 +22,15 @@ def conv_grid(
     height: int, width: int, kernel: int, *, stride: int, padding: int
 ) -> tuple[int, int]:
     """Rows and columns of a convolution's output grid; below 1 where the kernel does not fit."""
-    rows = (height + 2 * padding - kernel) // stride + 1
-    return rows, (width + 2 * padding - kernel) // stride + 1
+    return (
+        places_along(height, kernel, stride, padding),
+        places_along(width, kernel, stride, padding),
+    )
+
+
+def places_along(size: int, kernel: int, stride: int, padding: int) -> int:
+    """Places of a window along one side of a grid (docs/fixed_point.md §4)."""
+    return (size + 2 * padding - kernel) // stride + 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,47 +78,89 @@ class Dense(_Connection):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Conv(_Connection):
-    """Cross-correlation over a grid of positions with zeros outside; weights kept once.
+class _Windowed(_Connection):
+    """What slides a window over a grid of positions, zeros outside.
 
     Attributes:
         height, width: Grid of the input; the input has one row per position.
-        weight: (C_out, C_in, k, k).
-        stride, padding: In positions, the same in both directions.
+        stride, padding: In positions, down the rows, and across the columns where not said.
+        stride_across: Stride across the columns; 0 is the same as ``stride``.
+        padding_across: Padding left and right; −1 is the same as ``padding``.
         exponent: Left shift of the sums.
     """
 
     height: int
     width: int
-    weight: IntArray
     stride: int
     padding: int
+    stride_across: int = 0
+    padding_across: int = -1
+
+    @property
+    def kernels(self) -> tuple[int, int]:
+        """Rows and columns of the window."""
+        raise NotImplementedError(f"{type(self).__name__} says no size of its window")
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """Stride down and across."""
+        return self.stride, self.stride_across or self.stride
+
+    @property
+    def paddings(self) -> tuple[int, int]:
+        """Padding above and below, and left and right."""
+        return self.padding, self.padding if self.padding_across < 0 else self.padding_across
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the output."""
+        sides = zip(
+            (self.height, self.width), self.kernels, self.strides, self.paddings, strict=True
+        )
+        rows, columns = (places_along(*side) for side in sides)
+        return rows, columns
+
+    def _check_window(self) -> None:
+        self._check_exponent()
+        least = {"height": 1, "width": 1, "stride": 1, "padding": 0, "stride_across": 0,
+                 "padding_across": -1}  # fmt: skip
+        for key, low in least.items():
+            value = getattr(self, key)
+            inside = low <= value <= SIDE_MAX
+            self._require(inside, f"{key} {value} is outside {low}..{SIDE_MAX}")
+        high, wide = self.kernels
+        size = str(high) if high == wide else f"{high}×{wide}"
+        self._require(min(self.grid) >= 1, f"a kernel of {size} does not fit the grid")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conv(_Windowed):
+    """Cross-correlation over a grid of positions with zeros outside; weights kept once.
+
+    Attributes:
+        weight: (C_out, C_in, k_down, k_across).
+    """
+
+    weight: IntArray
     kind: ClassVar[str] = "Conv"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", frozen_int(self.weight, f"node {self.name!r}: weight"))
         shape = self.weight.shape
-        square = len(shape) == 4 and shape[2] == shape[3] and min(shape) >= 1
-        self._require(square, f"weight has shape {shape}, not (out, in, k, k)")
+        four = len(shape) == 4 and min(shape) >= 1
+        self._require(four, f"weight has shape {shape}, not (out, in, k, k)")
         self._check_weight(self.weight)
-        self._check_exponent()
-        for key, least in (("height", 1), ("width", 1), ("stride", 1), ("padding", 0)):
-            value = getattr(self, key)
-            inside = least <= value <= SIDE_MAX
-            self._require(inside, f"{key} {value} is outside {least}..{SIDE_MAX}")
-        self._require(min(self.grid) >= 1, f"a kernel of {self.kernel} does not fit the grid")
+        self._check_window()
+
+    @property
+    def kernels(self) -> tuple[int, int]:
+        """See :attr:`_Windowed.kernels`."""
+        return int(self.weight.shape[2]), int(self.weight.shape[3])
 
     @property
     def kernel(self) -> int:
-        """Side k of the kernel."""
-        return int(self.weight.shape[2])
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of the output."""
-        return conv_grid(
-            self.height, self.width, self.kernel, stride=self.stride, padding=self.padding
-        )
+        """Rows of the kernel: its side, where it is square."""
+        return self.kernels[0]
 
     def output_shape(self, port: str) -> tuple[int, ...]:
         """See :meth:`Node.output_shape`."""
@@ -120,6 +169,40 @@ class Conv(_Connection):
     def input_shape(self, port: str) -> tuple[int, ...]:
         """See :meth:`Node.input_shape`."""
         return (self.height * self.width, int(self.weight.shape[1]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SumPool(_Windowed):
+    """Sum of each channel over a window: ``out = (Σ window) << exponent``.
+
+    Attributes:
+        channels: Channels of a position.
+        kernel_down, kernel_across: Rows and columns of the window.
+    """
+
+    channels: int
+    kernel_down: int
+    kernel_across: int
+    kind: ClassVar[str] = "SumPool"
+
+    def __post_init__(self) -> None:
+        for key in ("channels", "kernel_down", "kernel_across"):
+            inside = 1 <= getattr(self, key) <= SIDE_MAX
+            self._require(inside, f"{key} {getattr(self, key)} is outside 1..{SIDE_MAX}")
+        self._check_window()
+
+    @property
+    def kernels(self) -> tuple[int, int]:
+        """See :attr:`_Windowed.kernels`."""
+        return self.kernel_down, self.kernel_across
+
+    def output_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.output_shape`."""
+        return (self.grid[0] * self.grid[1], self.channels)
+
+    def input_shape(self, port: str) -> tuple[int, ...]:
+        """See :meth:`Node.input_shape`."""
+        return (self.height * self.width, self.channels)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

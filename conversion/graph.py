@@ -11,7 +11,7 @@ from typing import Any
 from conversion.nodes import Node
 from depth_snn.errors import GraphError
 
-ADDING_PORTS = frozenset({("SigmaDelta", "in"), ("FloatAdd", "in")})
+ADDING_PORTS = frozenset({("SigmaDelta", "in"), ("FloatAdd", "in"), ("LIF", "in")})
 """Ports on which several edges may meet; their values are added."""
 
 

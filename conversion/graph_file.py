@@ -19,8 +19,10 @@ from depth_snn.errors import GraphError
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 
 FORMAT = "depth-snn-graph"
-FORMAT_VERSION = 2
-"""2 added Conv, Regroup, ``repeat`` of Dense and ``gated`` of encoders; 1 is read as it was."""
+FORMAT_VERSION = 3
+"""2 added Conv, Regroup, ``repeat`` of Dense and ``gated`` of encoders; 3 added Delay, SumPool,
+windows that are not square, and channels, bias and further resets of LIF. Older files are read as
+they were."""
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in all arrays of a file, and in any value that a node shows."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from conversion.connections import WEIGHT_MAX, Conv, Dense, Regroup, Skip
+from conversion.connections import WEIGHT_MAX, Conv, Dense, Regroup, Skip, SumPool
 from conversion.node import IntArray, Node, Place, frozen_int
+from conversion.spiking import LIF, Delay
 
 __all__ = [
-    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delta", "Dense", "Input", "IntArray",
-    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip",
+    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delay", "Delta", "Dense", "Input", "IntArray",
+    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip", "SumPool",
 ]  # fmt: skip
 
 
@@ -115,32 +116,6 @@ class LinearAttention(Node):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LIF(Node):
-    """Leaky integrate-and-fire population, Lava's fixed point (docs/fixed_point.md §6)."""
-
-    count: int
-    du: int
-    dv: int
-    vth: int
-    reset: Literal["zero", "subtract"]
-    kind: ClassVar[str] = "LIF"
-    outputs: ClassVar[tuple[str, ...]] = ("out", "membrane")
-
-    def __post_init__(self) -> None:
-        self._require(self.count > 0, "needs at least one neuron")
-        self._require(-1 <= self.du <= 4095, f"du {self.du} is outside -1..4095")
-        self._require(0 <= self.dv <= 4096, f"dv {self.dv} is outside 0..4096")
-        self._require(0 <= self.vth < 2**17, f"vth {self.vth} does not fit 17 bits")
-        self._require(self.reset in ("zero", "subtract"), f"unknown reset {self.reset!r}")
-
-    def output_shape(self, port: str) -> tuple[int, ...]:
-        """See :meth:`Node.output_shape`."""
-        return (self.count,)
-
-    input_shape = output_shape
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class RestoreGate(Node):
     """Opens token gates for spiking regions under the compute cap (docs/fixed_point.md §7)."""
 
@@ -224,7 +199,7 @@ QUANTISED_NODES: dict[str, type[Node]] = {
     cls.kind: cls
     for cls in (
         Input, Delta, SigmaDelta, Dense, Conv, Skip, Regroup, LinearAttention, LIF, RestoreGate,
-        Output,
+        Output, Delay, SumPool,
     )
 }  # fmt: skip
 """Registry that drives saving, loading and the round-trip tests."""

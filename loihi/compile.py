@@ -80,7 +80,7 @@ def build_network(
             continue
         read = f"{node.name}.membrane" in probes or membrane_read(graph, node.name)
         if stock and stock_suffices(graph, node, needs_membrane=read):
-            process, ports = stock_process(node)
+            process, ports = stock_process(graph, node)
         else:
             process, ports = leaf_process(graph, node)
         wiring.add(node.name, process, ports)

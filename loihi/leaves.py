@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
     Conv,
+    Delay,
     Delta,
     Dense,
     LinearAttention,
@@ -18,6 +21,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SumPool,
 )
 from depth_snn.errors import GraphError
 from loihi.processes.encoder import DeltaEncoder, SigmaDeltaEncoder
@@ -27,6 +31,8 @@ from loihi.processes.grid import Regroup as RegroupProcess
 from loihi.processes.linear_attention import LinearAttention as AttentionProcess
 from loihi.processes.output import Accumulator
 from loihi.processes.restore_gate import RestoreGate as RestoreGateProcess
+from loihi.processes.spiking import Delay as DelayProcess
+from loihi.processes.spiking import SumPool as SumPoolProcess
 from loihi.processes.token_dense import Skip as SkipProcess
 from loihi.processes.token_dense import TokenDense
 
@@ -63,7 +69,23 @@ def _dense(_: Graph, node: Dense) -> Any:
 
 
 def _conv(_: Graph, node: Conv) -> Any:
-    return GridConv(name=node.name, grid=node.grid, **node.attributes())
+    return GridConv(
+        name=node.name, height=node.height, width=node.width, grid=node.grid, weight=node.weight,
+        strides=node.strides, paddings=node.paddings, exponent=node.exponent,
+    )  # fmt: skip
+
+
+def _pool(_: Graph, node: SumPool) -> Any:
+    return SumPoolProcess(
+        name=node.name, height=node.height, width=node.width, channels=node.channels,
+        grid=node.grid, kernels=node.kernels, strides=node.strides, paddings=node.paddings,
+        exponent=node.exponent,
+    )  # fmt: skip
+
+
+def _delay(_: Graph, node: Delay) -> Any:
+    steps = np.broadcast_to(node.steps, node.shape).reshape(-1)
+    return DelayProcess(name=node.name, steps=steps)
 
 
 def _regroup(_: Graph, node: Regroup) -> Any:
@@ -74,8 +96,10 @@ def _skip(_: Graph, node: Skip) -> Any:
     return SkipProcess(name=node.name, size=node.tokens * node.channels, exponent=node.exponent)
 
 
-def _lif(_: Graph, node: LIF) -> Any:
-    return GateLIF(name=node.name, **node.attributes())
+def _lif(graph: Graph, node: LIF) -> Any:
+    values, lag = node.attributes(), graph.lags[node.name]
+    first = lag - values.pop("warmup") if node.biased else 0
+    return GateLIF(name=node.name, lag=lag, first=first, **values)
 
 
 def _restore_gate(_: Graph, node: RestoreGate) -> Any:
@@ -97,4 +121,6 @@ _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "LIF": _lif,
     "RestoreGate": _restore_gate,
     "Output": _output,
+    "Delay": _delay,
+    "SumPool": _pool,
 }

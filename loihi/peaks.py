@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from conversion.graph import Graph
-from conversion.nodes import LIF, Conv, Delta, Dense, Input, Regroup, RestoreGate, Skip
+from conversion.nodes import (
+    LIF,
+    Conv,
+    Delay,
+    Delta,
+    Dense,
+    Input,
+    Regroup,
+    RestoreGate,
+    Skip,
+    SumPool,
+)
 
 MEMBRANE = 2**23
 """Bound of a membrane (docs/fixed_point.md §6)."""
@@ -27,23 +38,33 @@ def peak(graph: Graph, name: str, port: str = "out") -> int | None:
         return MEMBRANE if port == "membrane" else 1
     if isinstance(node, RestoreGate):
         return None if port == "ledger" else 1
-    if isinstance(node, (Dense, Conv, Skip, Regroup)):
+    if isinstance(node, Delay):
+        edge = graph.incoming[name][0]
+        return peak(graph, edge.source, edge.source_port)
+    if isinstance(node, (Dense, Conv, Skip, Regroup, SumPool)):
         total = sum_peak(graph, node)
         return None if total is None else total << node.exponent
     return None
 
 
-def sum_peak(graph: Graph, node: Dense | Conv | Skip | Regroup) -> int | None:
+def sum_peak(graph: Graph, node: Dense | Conv | Skip | Regroup | SumPool) -> int | None:
     """Largest magnitude of a connection's sum before its shift."""
     edge = graph.incoming[node.name][0]
     arriving = peak(graph, edge.source, edge.source_port)
     if arriving is None or isinstance(node, (Skip, Regroup)):
         return arriving
+    if isinstance(node, SumPool):
+        return arriving * node.kernel_down * node.kernel_across
     by_channel = np.abs(node.weight.reshape(node.weight.shape[0], -1)).sum(axis=1)
     return arriving * int(by_channel.max(initial=0))
 
 
 def input_peak(graph: Graph, node: LIF) -> int | None:
-    """Largest magnitude of a population's input."""
-    edge = graph.incoming[node.name][0]
-    return peak(graph, edge.source, edge.source_port)
+    """Largest magnitude of a population's input, all its edges added."""
+    total = 0
+    for edge in graph.incoming[node.name]:
+        arriving = peak(graph, edge.source, edge.source_port)
+        if arriving is None:
+            return None
+        total += arriving
+    return total

@@ -41,6 +41,7 @@ _HOMES = {
     "enum_equal": "lava.magma.runtime.mgmt_token_enums",
     "Dense": "lava.proc.dense.process",
     "LIF": "lava.proc.lif.process",
+    "LIFReset": "lava.proc.lif.process",
     "SignMode": "lava.utils.weightutils",
 }
 """Where each name lives in lava-nc 0.10.0."""

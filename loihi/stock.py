@@ -1,7 +1,7 @@
 """Stock Lava processes that compute a node exactly, as witnesses that nobody here wrote.
 
-Dense and Skip become Lava's ``Dense``, a LIF that resets to zero becomes Lava's ``LIF``. Why Conv
-and Regroup become none is in docs/lava.md.
+Dense and Skip become Lava's ``Dense``, a LIF that resets to zero becomes Lava's ``LIF`` or
+``LIFReset``. Why Conv and Regroup become none is in docs/lava.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ DOUBLED_SUM_LIMIT = 2**30
 CURRENT_LIMIT = 2**25
 """Lava shifts a LIF's input left by 6 in int32."""
 
+BIAS_MANT_LIMIT = 2**15
+"""Lava keeps a bias as int16 and shifts it by its exponent, for which 6 is our unit."""
+
 SYNAPSE_PORTS = {"in": "s_in", "out": "a_out"}
 NEURON_PORTS = {"in": "a_in", "out": "s_out"}
 
@@ -42,12 +45,24 @@ def stock_suffices(graph: Graph, node: Node, *, needs_membrane: bool) -> bool:
     """
     if isinstance(node, (Dense, Skip)):
         return _below(sum_peak(graph, node), DOUBLED_SUM_LIMIT)
-    if isinstance(node, LIF) and node.reset == "zero" and not needs_membrane:
+    if isinstance(node, LIF) and not needs_membrane and _stock_neuron(graph, node):
         return _below(input_peak(graph, node), CURRENT_LIMIT)
     return False
 
 
-def stock_process(node: Node) -> tuple[Any, dict[str, str]]:
+def _stock_neuron(graph: Graph, node: LIF) -> bool:
+    """Whether Lava's LIF or LIFReset does what the node does.
+
+    Theirs speaks from step 0 on, holds a bias of 16 bits, and LIFReset zeroes the current too,
+    which shows only where the current has a memory.
+    """
+    awake = not node.biased or node.warmup >= graph.lags[node.name]
+    narrow = int(np.abs(node.bias).max(initial=0)) < BIAS_MANT_LIMIT
+    forgets = node.reset_every == 0 or node.du == 4095
+    return node.reset == "zero" and awake and narrow and forgets
+
+
+def stock_process(graph: Graph, node: Node) -> tuple[Any, dict[str, str]]:
     """The stock process of a node for which :func:`stock_suffices`, and its port names.
 
     Raises:
@@ -60,8 +75,19 @@ def stock_process(node: Node) -> tuple[Any, dict[str, str]]:
         one = np.ones((1, 1), np.int64)
         return _synapses(node, node.tokens * node.channels, one, node.exponent), SYNAPSE_PORTS
     assert isinstance(node, LIF)
-    neurons = shim.LIF(shape=(node.count,), du=node.du, dv=node.dv, vth=node.vth, name=node.name)
-    return neurons, NEURON_PORTS
+    return _neurons(graph, node), NEURON_PORTS
+
+
+def _neurons(graph: Graph, node: LIF) -> Any:
+    count = node.count * max(1, node.channels)
+    bias = np.resize(node.bias.reshape(-1), count) if node.biased else 0
+    rule = {"shape": (count,), "du": node.du, "dv": node.dv, "vth": node.vth, "name": node.name,
+            "bias_mant": bias, "bias_exp": 6}  # fmt: skip
+    if node.reset_every:
+        # Lava counts steps from 1; ours are counted from the step of frame 0.
+        offset = (graph.lags[node.name] + 1) % node.reset_every
+        return shim.LIFReset(reset_interval=node.reset_every, reset_offset=offset, **rule)
+    return shim.LIF(**rule)
 
 
 def _below(bound: int | None, limit: int) -> bool:

@@ -31,9 +31,9 @@ class GridConv(AbstractProcess):  # type: ignore[misc]
         height: Rows of the input grid.
         width: Columns of the input grid.
         grid: Rows and columns of the output grid.
-        weight: Integers of shape (C_out, C_in, k, k).
-        stride: In positions.
-        padding: In positions.
+        weight: Integers of shape (C_out, C_in, k_down, k_across).
+        strides: Down and across, in positions.
+        paddings: Above and below, and left and right, in positions.
         exponent: Left shift of the sums.
         name: Node name.
     """
@@ -71,6 +71,12 @@ class Regroup(AbstractProcess):  # type: ignore[misc]
         self.buffer = Var(shape=(index.shape[0], index.shape[1] * channels), init=0)
 
 
+def padded(grid: IntArray, paddings: tuple[int, int]) -> IntArray:
+    """A grid (h, w, C) with zeros around it."""
+    above, beside = paddings
+    return np.pad(grid, ((above, above), (beside, beside), (0, 0)))
+
+
 @implements(proc=GridConv, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
@@ -89,16 +95,16 @@ class PyGridConvModel(PyLoihiProcessModel):  # type: ignore[misc]
         arrived = self.s_in.recv().reshape(p["height"], p["width"], -1)
         self.buffer = np.zeros_like(self.buffer)
         if arrived.any():
-            self._correlate(np.pad(arrived, ((p["padding"],) * 2,) * 2 + ((0, 0),)))
+            self._correlate(padded(arrived, p["paddings"]))
         sums = self.buffer.reshape(-1, self.buffer.shape[2])
         fit(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
 
-    def _correlate(self, padded: IntArray) -> None:
-        stride, (rows, columns, _) = self.proc_params["stride"], self.buffer.shape
+    def _correlate(self, grid: IntArray) -> None:
+        (down, across), (rows, columns, _) = self.proc_params["strides"], self.buffer.shape
         for a in range(self.weight.shape[2]):
             for b in range(self.weight.shape[3]):
-                down, across = a + stride * np.arange(rows), b + stride * np.arange(columns)
-                tap = padded[down[:, None], across]
+                at, beside = a + down * np.arange(rows), b + across * np.arange(columns)
+                tap = grid[at[:, None], beside]
                 spoken = tap.any(axis=2)
                 self.buffer[spoken] += tap[spoken] @ self.weight[:, :, a, b].T
         self.buffer <<= self.proc_params["exponent"]

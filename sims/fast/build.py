@@ -5,6 +5,7 @@ from __future__ import annotations
 from conversion.nodes import (
     LIF,
     Conv,
+    Delay,
     Delta,
     Dense,
     LinearAttention,
@@ -14,15 +15,18 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SumPool,
 )
 from depth_snn.errors import GraphError
 from sims.fast.attention import LinearAttentionBody
 from sims.fast.body import Body
 from sims.fast.connection import DenseBody, OutputBody, SkipBody
 from sims.fast.conv import ConvBody
+from sims.fast.delay import DelayBody
 from sims.fast.encoder import DeltaBody, SigmaDeltaBody
 from sims.fast.gate import RestoreGateBody
 from sims.fast.lif import LIFBody
+from sims.fast.pool import SumPoolBody
 from sims.fast.regroup import RegroupBody
 from sims.fast.width import Registers, TooWide
 
@@ -56,6 +60,10 @@ def _built(node: Node, registers: Registers, shown: bool) -> Body:
         return DeltaBody(node, registers)
     if isinstance(node, LIF):
         return LIFBody(node, registers)
+    if isinstance(node, Delay):
+        return DelayBody(node)
+    if isinstance(node, SumPool):
+        return SumPoolBody(node, registers.total)
     if isinstance(node, RestoreGate):
         return RestoreGateBody(node, registers)
     if isinstance(node, Output):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from conversion.nodes import Conv
+from conversion.nodes import Conv, SumPool
 from sims.fast.body import Arrivals, Departures
 from sims.fast.exact import ExactWeight, peak
 from sims.fast.grid_kernels import gather_windows, reached_outputs
@@ -28,10 +28,10 @@ class ConvBody:
         by_position = node.weight.transpose(0, 2, 3, 1).reshape(node.weight.shape[0], -1)
         self._weight = ExactWeight(np.ascontiguousarray(by_position), node.exponent)
         self._grid = (node.height, node.width, *node.grid)
-        self._rule = (node.kernel, node.stride, node.padding)
+        self._rule = (*node.kernels, *node.strides, *node.paddings)
         self._shape = node.output_shape("out")
         self._width = width
-        self._covered_by = _kernels_over(node)
+        self._covered_by = kernels_over(node)
         self._row_of = np.full(node.height * node.width, -1, np.int64)
         self._reached = np.zeros(self._shape[0], np.bool_)
         self.tally = Tally(node)
@@ -59,13 +59,16 @@ class ConvBody:
         return {"out": Rows(at, out, self._shape)}
 
 
-def _kernels_over(node: Conv) -> IntArray:
-    """For each position, the number of outputs whose kernel covers it, (h·w,)."""
-    rows, columns = node.grid
+def kernels_over(node: Conv | SumPool) -> IntArray:
+    """For each position, the number of outputs whose window covers it, (h·w,)."""
+    sides = zip(
+        (node.height, node.width), node.grid, node.kernels, node.strides, node.paddings, strict=True
+    )
 
-    def along(size: int, outputs: int) -> IntArray:
-        first = np.arange(outputs) * node.stride - node.padding
+    def along(size: int, outputs: int, kernel: int, stride: int, padding: int) -> IntArray:
+        first = np.arange(outputs) * stride - padding
         place = np.arange(size)[:, None]
-        return np.asarray(((place >= first) & (place < first + node.kernel)).sum(1), np.int64)
+        return np.asarray(((place >= first) & (place < first + kernel)).sum(1), np.int64)
 
-    return np.outer(along(node.height, rows), along(node.width, columns)).reshape(-1)
+    down, across = (along(*side) for side in sides)
+    return np.outer(down, across).reshape(-1)

@@ -18,7 +18,11 @@ CONSTANT = Width(62)
 
 
 class DeltaBody:
-    """Sends the change of an absolute input, for open tokens only."""
+    """Sends the change of an absolute input, for open tokens only.
+
+    Attributes:
+        frame: Number of the frame that comes next; below 0 while a network warms up.
+    """
 
     def __init__(self, node: Delta, registers: Registers) -> None:
         self._stage = node.stage if node.gated else None
@@ -32,6 +36,7 @@ class DeltaBody:
         self._sent = np.zeros(self._shape, np.int64)
         self._out = np.zeros(self._shape, np.int64)
         self._out_tokens = np.zeros(node.tokens, np.int64)
+        self.frame = 0
         self.tally = Tally(node, neurons=node.tokens * node.channels)
 
     def step(self, inputs: Arrivals) -> Departures:
@@ -43,9 +48,10 @@ class DeltaBody:
         return self._send(signal, tokens, tokens, tokens.size)
 
     def _opened(self, inputs: Arrivals) -> npt.NDArray[np.bool_]:
-        """Open tokens (N,): all of them where there is no gate."""
+        """Open tokens (N,): all of them where there is no gate, from frame 0 on."""
+        self.frame += 1
         if self._stage is None:
-            return np.ones(self._shape[0], np.bool_)
+            return np.full(self._shape[0], self.frame > 0)
         return open_tokens(inputs, self._stage)
 
     def _send(self, source: IntArray, rows: IntArray, tokens: IntArray, opened: int) -> Departures:

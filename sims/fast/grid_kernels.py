@@ -16,7 +16,7 @@ IntArray = npt.NDArray[np.int64]
 def reached_outputs(
     positions: IntArray,
     grid: tuple[int, int, int, int],
-    rule: tuple[int, int, int],
+    rule: tuple[int, int, int, int, int, int],
     reached: npt.NDArray[np.bool_],
 ) -> IntArray:
     """Output positions whose kernel covers one of ``positions``, ascending.
@@ -24,20 +24,20 @@ def reached_outputs(
     Args:
         positions: Flat input positions (n,).
         grid: h, w, h', w'.
-        rule: kernel, stride, padding.
+        rule: Rows and columns of the kernel, stride down and across, padding likewise.
         reached: All False (h'·w',), and again so afterwards.
 
     Returns:
         Flat output positions (m,).
     """
     _, width, rows, columns = grid
-    kernel, stride, padding = rule
+    high, wide, step_down, step_across, above, beside = rule
     count = 0
     for j in range(positions.shape[0]):
-        y, x = positions[j] // width + padding, positions[j] % width + padding
+        y, x = positions[j] // width + above, positions[j] % width + beside
         # y' covers y where y'·stride <= y < y'·stride + kernel.
-        top, left = max(0, (y - kernel) // stride + 1), max(0, (x - kernel) // stride + 1)
-        bottom, right = min(rows - 1, y // stride), min(columns - 1, x // stride)
+        top, left = max(0, (y - high) // step_down + 1), max(0, (x - wide) // step_across + 1)
+        bottom, right = min(rows - 1, y // step_down), min(columns - 1, x // step_across)
         for row in range(top, bottom + 1):
             for column in range(left, right + 1):
                 if not reached[row * columns + column]:
@@ -59,29 +59,29 @@ def gather_windows(
     row_of: IntArray,
     outputs: IntArray,
     grid: tuple[int, int, int, int],
-    rule: tuple[int, int, int],
+    rule: tuple[int, int, int, int, int, int],
 ) -> npt.NDArray[Any]:
-    """What the kernel of each output covers: (m, k·k·C), zeros where no message is.
+    """What the kernel of each output covers: (m, k_down·k_across·C), zeros where no message is.
 
     Args:
         values: Rows of messages (n, C), of any type; so is the result.
         row_of: Row of each input position (h·w,), −1 where it has none.
         outputs: Flat output positions (m,).
         grid: h, w, h', w'.
-        rule: kernel, stride, padding.
+        rule: Rows and columns of the kernel, stride down and across, padding likewise.
     """
     height, width, _, columns = grid
-    kernel, stride, padding = rule
+    high, wide, step_down, step_across, above, beside = rule
     channels = values.shape[1]
-    out = np.zeros((outputs.shape[0], kernel * kernel * channels), values.dtype)
+    out = np.zeros((outputs.shape[0], high * wide * channels), values.dtype)
     for j in range(outputs.shape[0]):
-        top = outputs[j] // columns * stride - padding
-        left = outputs[j] % columns * stride - padding
-        for a in range(max(0, -top), min(kernel, height - top)):
-            for b in range(max(0, -left), min(kernel, width - left)):
+        top = outputs[j] // columns * step_down - above
+        left = outputs[j] % columns * step_across - beside
+        for a in range(max(0, -top), min(high, height - top)):
+            for b in range(max(0, -left), min(wide, width - left)):
                 row = row_of[(top + a) * width + left + b]
                 if row >= 0:
-                    at = (a * kernel + b) * channels
+                    at = (a * wide + b) * channels
                     for c in range(channels):
                         out[j, at + c] = values[row, c]
     return out

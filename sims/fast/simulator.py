@@ -3,7 +3,8 @@
 In a balanced graph every node sees all its inputs from one frame (docs/fixed_point.md §1), and
 before frame 0 arrives it sees zeros and closed gates, which change no state; an encoder without a
 gate opens when frame 0 arrives. So the nodes can be run in topological order once per frame,
-without the delays, and the values are those of step f + lag.
+without the delays, and the values are those of step f + lag. A population whose bias speaks before
+frame 0 is the exception: :mod:`sims.fast.warm_up` runs the frames before frame 0.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sims.counts import NodeCounts
 from sims.fast.build import body_of
 from sims.fast.rows import Signal, dense, store
 from sims.fast.source import InputBody, checked
+from sims.fast.warm_up import warm_up
 from sims.fast.width import STRICT, UNBOUNDED, TooWide
 from sims.result import SimResult
 
@@ -66,6 +68,7 @@ class FastSimulator:
             }
             for name in self._bodies
         }
+        warm_up(graph, self._bodies, self._feeds)
 
     @property
     def frames(self) -> int:

@@ -36,6 +36,10 @@ class Tally:
             (spikes, messages, synaptic_operations, updates_active, updates_idle, macs_off_core)
         )
 
+    def forget(self) -> None:
+        """Drop what was noted so far: frames before frame 0 are nobody's."""
+        self._frames.clear()
+
     def counts(self, frames: int) -> NodeCounts:
         """The counts of the first ``frames`` frames."""
         table = np.array(self._frames[:frames], np.int64).reshape(-1, len(COUNT_FIELDS))

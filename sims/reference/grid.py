@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from itertools import chain
 
-from conversion.nodes import Conv, Regroup
+from conversion.nodes import Conv, Regroup, SumPool
 from sims.reference.arrays import table_of
 from sims.reference.guard import SIGMA_BITS, Guard
 from sims.reference.integers import Row, Table, nonzero
 from sims.reference.product import Products
 from sims.reference.unit import Arrived, Outputs, Work
+
+
+def windows_over(node: Conv | SumPool) -> Row:
+    """For each position of the grid, how many windows cover it."""
+    sizes = (node.height, node.width)
+    down, across = (
+        [sum(0 <= y + p - at * s < k for at in range(outputs)) for y in range(size)]
+        for size, outputs, k, s, p in zip(
+            sizes, node.grid, node.kernels, node.strides, node.paddings, strict=True
+        )
+    )
+    return [d * a for d in down for a in across]
 
 
 class ConvUnit:
@@ -22,24 +34,15 @@ class ConvUnit:
         self._width_out = int(node.weight.shape[0])
         # table_of gives one row for each (o, c, a); what a kernel covers is ordered (a, b, c).
         rows = table_of(node.weight)
-        k, c_in = node.kernel, self._channels
+        (high, wide), c_in = node.kernels, self._channels
         weights = [
-            [rows[(o * c_in + c) * k + a][b] for o in range(self._width_out)]
-            for a in range(k)
-            for b in range(k)
+            [rows[(o * c_in + c) * high + a][b] for o in range(self._width_out)]
+            for a in range(high)
+            for b in range(wide)
             for c in range(c_in)
         ]
         self._products = Products(weights)
-        self._outputs_over = [
-            down * across
-            for down in self._reach(node.height, node.grid[0])
-            for across in self._reach(node.width, node.grid[1])
-        ]
-
-    def _reach(self, size: int, outputs: int) -> Row:
-        """For each place along one side of the grid, how many kernels cover it."""
-        k, s, p = self._node.kernel, self._node.stride, self._node.padding
-        return [sum(0 <= y + p - at * s < k for at in range(outputs)) for y in range(size)]
+        self._outputs_over = windows_over(node)
 
     def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
         """One step; see ``Unit.step``."""
@@ -47,8 +50,8 @@ class ConvUnit:
         lines = self._padded_lines(messages)
         out: Table = []
         for y in range(self._node.grid[0]):
-            first = y * self._node.stride
-            out += self._row_of_outputs(lines[first : first + self._node.kernel])
+            first = y * self._node.strides[0]
+            out += self._row_of_outputs(lines[first : first + self._node.kernels[0]])
         self._guard.table(out, SIGMA_BITS, "product", step)
         met = sum(
             (self._channels - row.count(0)) * over
@@ -60,13 +63,14 @@ class ConvUnit:
     def _padded_lines(self, messages: Table) -> Table:
         """Each row of the grid as one flat line, with the zeros around it."""
         node = self._node
-        side = [0] * (node.padding * self._channels)
-        zero = [0] * ((node.width + 2 * node.padding) * self._channels)
+        above, beside = node.paddings
+        side = [0] * (beside * self._channels)
+        zero = [0] * ((node.width + 2 * beside) * self._channels)
         lines = [
             [*side, *chain.from_iterable(messages[y * node.width : (y + 1) * node.width]), *side]
             for y in range(node.height)
         ]
-        return [zero] * node.padding + lines + [zero] * node.padding
+        return [zero] * above + lines + [zero] * above
 
     def _row_of_outputs(self, lines: Table) -> Table:
         node, silent = self._node, [0] * self._width_out
@@ -74,8 +78,8 @@ class ConvUnit:
             return [silent] * node.grid[1]
         out = []
         for x in range(node.grid[1]):
-            first = x * node.stride * self._channels
-            last = first + node.kernel * self._channels
+            first = x * node.strides[1] * self._channels
+            last = first + node.kernels[1] * self._channels
             covered = [value for line in lines for value in line[first:last]]
             if any(covered):
                 out.append([total << node.exponent for total in self._products.times(covered)])

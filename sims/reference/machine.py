@@ -8,6 +8,7 @@ from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
     Conv,
+    Delay,
     Delta,
     Dense,
     LinearAttention,
@@ -17,6 +18,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SumPool,
 )
 from depth_snn.errors import GraphError
 from sims.reference.attention import AttentionUnit
@@ -25,7 +27,8 @@ from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
 from sims.reference.integers import Table, zeros
-from sims.reference.population import LifUnit
+from sims.reference.pool import SumPoolUnit
+from sims.reference.population import DelayUnit, LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
 from sims.reference.unit import Outputs, Unit, Work
 from sims.reference.wire import Wire
@@ -54,7 +57,11 @@ def unit_of(node: Node, strict: bool, lag: int) -> Unit:
         case LinearAttention():
             return AttentionUnit(node, guard)
         case LIF():
-            return LifUnit(node, guard)
+            return LifUnit(node, guard, lag)
+        case Delay():
+            return DelayUnit(node)
+        case SumPool():
+            return SumPoolUnit(node, guard)
         case RestoreGate():
             return RestoreGateUnit(node, guard)
         case Output():
