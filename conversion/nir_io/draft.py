@@ -86,6 +86,9 @@ class Draft:
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """What had to be rounded."""
+    limits: list[str] = field(default_factory=list)
+    """What is exact only while values stay within a register."""
 
     def put(self, node: Node, *signals: Signal) -> None:
         """Add a node that reads signals on its port ``in``."""
@@ -97,6 +100,10 @@ class Draft:
     def note(self, item: Item, text: str) -> None:
         """Remember in words what is not exactly as in NIR."""
         self.notes.append(f"{item.name}: {text}")
+
+    def limit(self, item: Item, text: str) -> None:
+        """Remember in words where a register ends."""
+        self.limits.append(f"{item.name}: {text}")
 
     def room(self, signal: Signal) -> int:
         """Bits by which a signal can still be shifted left."""

@@ -33,5 +33,6 @@ def write_file(graph: Graph, path: Path | str, **options: Any) -> None:
 
 
 def notes(graph: Graph) -> list[str]:
-    """What an import had to round, in words; empty for a graph that is exactly its original."""
-    return [str(text) for text in graph.meta.get(META, {}).get("notes", ())]
+    """What an import says of a graph in words: what it rounded, then where registers end."""
+    kept = graph.meta.get(META, {})
+    return [str(text) for key in ("notes", "limits") for text in kept.get(key, ())]

@@ -67,7 +67,8 @@ def import_nir(
 
     Returns:
         A balanced graph of the quantised dialect. ``meta["nir"]["notes"]`` says in words what had
-        to be rounded; ``meta["nir"]["outputs"]`` is the real value of 1 at each output.
+        to be rounded, ``["limits"]`` where a register may end what is exact otherwise, and
+        ``["outputs"]`` is the real value of 1 at each output.
 
     Raises:
         GraphError: in one line, naming the node that has no integer form, or the file's fault.
@@ -101,6 +102,7 @@ def import_nir(
             k: keep(v, f"metadata {k!r}") for k, v in graph.metadata.items() if k != OWN
         },
         "notes": draft.notes,
+        "limits": draft.limits,
         "outputs": {
             i.name: found["value"] for i, found in zip(items, made, strict=True) if "value" in found
         },

@@ -163,7 +163,7 @@ def _shift(draft: Draft, item: Item, signal: Signal, plan: _Plan, room: int) -> 
     bits = max(0, min(hard, max(safe, wished), room))
     if bits > safe:
         top = limit / 2.0 ** (bits + INPUT_SHIFT) * plan.unit
-        draft.note(item, f"the potential is clipped at ±{top:.4g}, should it ever get there")
+        draft.limit(item, f"the potential is clipped at ±{top:.4g}, should it ever get there")
     return bits
 
 
@@ -249,7 +249,7 @@ def output(draft: Draft, item: Item, signal: Signal) -> tuple[Signal, dict[str, 
         replace(signal, node=encoder.name, port="out"),
     )
     if signal.layout:
-        draft.note(item, f"its channels run position by position through {signal.layout}")
+        draft.limit(item, f"its channels run position by position through {signal.layout}")
     shown = replace(signal, node=item.name, port="out", unit=signal.unit * 2**shift, bias=None)
     return shown, {"node": item.name, "value": shown.unit}
 

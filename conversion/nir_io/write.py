@@ -73,8 +73,9 @@ def _rebuilt(graph: Graph, kept: Mapping[str, Any]) -> Any:
         edges += [(source, record["name"]) for source in record["sources"]]
     metadata = {key: unkeep(value) for key, value in kept["metadata"].items()}
     metadata[OWN] = {
-        **kept["convention"], "name": graph.name, "input_unit": kept["input_unit"],
-        "input_range": np.array(kept["input_range"]),
+        "convention": kept["convention"]["name"], "dt": kept["convention"]["dt"],
+        "reset": kept["convention"]["reset"], "name": graph.name,
+        "input_unit": kept["input_unit"], "input_range": np.array(kept["input_range"]),
     }  # fmt: skip
     # The order of the original, as far as nested graphs left its names.
     first = [n for n in kept["names"] if n in nodes]
