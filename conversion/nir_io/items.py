@@ -114,6 +114,8 @@ def _unfold(
             links: list[tuple[str, str]] = []
             _unfold(node, f"{full}.", within, links, depth + 1)
             inner[full] = _open_ends(within, links)
+            if not (inner[full]["in"] and inner[full]["out"]):
+                raise GraphError(f"NIR node {full!r}: a nested graph needs an Input and an Output")
             nodes.update({k: v for k, v in within.items() if not _is_end(v)})
             edges += [(a, b) for a, b in links if not _is_end(within.get(a))
                       and not _is_end(within.get(b))]  # fmt: skip
@@ -145,7 +147,8 @@ def _order(sources: Mapping[str, list[str]]) -> list[str]:
     waiting = {name: set(before) for name, before in sources.items()}
     done: list[str] = []
     while waiting:
-        ready = [name for name, before in waiting.items() if not before & waiting.keys()]
+        # By name, so that one network in two orders of nodes makes one graph.
+        ready = sorted(name for name, before in waiting.items() if not before & waiting.keys())
         if not ready:
             raise GraphError(
                 f"NIR graph: recurrent through {', '.join(repr(n) for n in _cycle(sources, waiting))}"

@@ -97,7 +97,8 @@ def import_nir(
         "input_range": [int(low), int(high)],
         "input_unit": float(unit),
         "nodes": [_record(item, found) for item, found in zip(items, made, strict=True)],
-        "names": [str(n) for n in _names(graph)],
+        "names": [str(n) for n in graph.nodes],
+        "edges": [[str(a), str(b)] for a, b in graph.edges],
         "metadata": {
             k: keep(v, f"metadata {k!r}") for k, v in graph.metadata.items() if k != OWN
         },
@@ -115,10 +116,6 @@ def import_nir(
     built = balance_delays(built)
     verify(built)
     return built
-
-
-def _names(graph: Any) -> list[str]:
-    return list(graph.nodes)
 
 
 def _own(graph: Any) -> dict[str, Any]:

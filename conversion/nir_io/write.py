@@ -80,7 +80,8 @@ def _rebuilt(graph: Graph, kept: Mapping[str, Any]) -> Any:
     # The order of the original, as far as nested graphs left its names.
     first = [n for n in kept["names"] if n in nodes]
     ordered = {n: nodes[n] for n in [*first, *(n for n in nodes if n not in first)]}
-    return door.make_graph(ordered, edges, metadata)
+    given = [(a, b) for a, b in kept["edges"]]
+    return door.make_graph(ordered, given if set(given) == set(edges) else edges, metadata)
 
 
 def _weight(graph: Graph, record: Mapping[str, Any], form: Mapping[str, Any]) -> Any:
