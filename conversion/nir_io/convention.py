@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from conversion.nir_io.items import Item
 from depth_snn.errors import ConfigError, GraphError
@@ -56,14 +57,14 @@ class Dynamics:
         alpha: Share of the current that stays; 0 where there is no current.
         beta: Share of the potential that stays.
         gain: Potential per input.
-        drift: Added to the potential in every step.
+        drift: Added to the potential in every step; one number, or one for each neuron.
         threshold: A potential beyond it makes a spike; None where nothing spikes.
     """
 
     alpha: float
     beta: float
     gain: float
-    drift: float
+    drift: npt.NDArray[np.float64]
     threshold: float | None
 
 
@@ -138,13 +139,15 @@ def dynamics(item: Item, convention: Convention) -> Dynamics:
     r = item.number("r")
     if item.kind in INTEGRATORS:
         gain = r if convention.name == "norse" else r * convention.dt
-        return Dynamics(0.0, 1.0, _positive(item, gain), 0.0, threshold)
+        return Dynamics(0.0, 1.0, _positive(item, gain), np.zeros(1), threshold)
     lost = _lost(item, "tau_mem" if item.kind in CURRENT_KINDS else "tau", convention)
     alpha, jump = _current(item, convention)
     gain = 1.0 if np.isinf(r) and lost == 0 and convention.name == "snntorch" else r * lost * jump
-    leak = item.number("v_leak")
-    if leak and convention.name == "norse":
-        raise item.fail(f"v_leak {leak}: norse starts at rest there, a population here starts at 0")
+    leak = item.array("v_leak")
+    if leak.any() and convention.name == "norse":
+        raise item.fail(
+            "v_leak must be 0: norse starts at rest there, a population here starts at 0"
+        )
     return Dynamics(alpha, 1 - lost, _positive(item, gain), lost * leak, threshold)
 
 

@@ -93,9 +93,7 @@ class Draft:
     def put(self, node: Node, *signals: Signal) -> None:
         """Add a node that reads signals on its port ``in``."""
         self.nodes[node.name] = node
-        self.edges += [
-            Edge(source=s.node, target=node.name, source_port=s.port) for s in signals
-        ]
+        self.edges += [Edge(source=s.node, target=node.name, source_port=s.port) for s in signals]
 
     def note(self, item: Item, text: str) -> None:
         """Remember in words what is not exactly as in NIR."""

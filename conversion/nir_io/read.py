@@ -99,9 +99,7 @@ def import_nir(
         "nodes": [_record(item, found) for item, found in zip(items, made, strict=True)],
         "names": [str(n) for n in graph.nodes],
         "edges": [[str(a), str(b)] for a, b in graph.edges],
-        "metadata": {
-            k: keep(v, f"metadata {k!r}") for k, v in graph.metadata.items() if k != OWN
-        },
+        "metadata": {k: keep(v, f"metadata {k!r}") for k, v in graph.metadata.items() if k != OWN},
         "notes": draft.notes,
         "limits": draft.limits,
         "outputs": {
@@ -144,9 +142,7 @@ def _check_input(low: int, high: int, unit: float) -> None:
         raise ConfigError(f"input unit {unit}: expected a positive number")
 
 
-def _walk(
-    draft: Draft, items: list[Item], inputs: tuple[int, int, float]
-) -> list[dict[str, Any]]:
+def _walk(draft: Draft, items: list[Item], inputs: tuple[int, int, float]) -> list[dict[str, Any]]:
     readers: dict[str, int] = {}
     for item in items:
         for source in item.sources:
@@ -164,9 +160,7 @@ def _walk(
     return made
 
 
-def _made(
-    draft: Draft, item: Item, arrived: list[Signal], inputs: tuple[int, int, float]
-) -> Made:
+def _made(draft: Draft, item: Item, arrived: list[Signal], inputs: tuple[int, int, float]) -> Made:
     if item.kind == "Input":
         return _input(draft, item, arrived, inputs)
     if not arrived:
@@ -181,9 +175,7 @@ def _made(
     return SINGLE[item.kind](draft, item, arrived[0])
 
 
-def _input(
-    draft: Draft, item: Item, arrived: list[Signal], inputs: tuple[int, int, float]
-) -> Made:
+def _input(draft: Draft, item: Item, arrived: list[Signal], inputs: tuple[int, int, float]) -> Made:
     if arrived:
         raise item.fail(f"is fed by {', '.join(item.sources)}; an Input has no source")
     said = item.fields["shape"]

@@ -60,9 +60,7 @@ def affine(draft: Draft, item: Item, signal: Signal) -> tuple[Signal, dict[str, 
         bias = bias + mine @ signal.bias
     draft.put(Dense(name=item.name, tokens=1, weight=integers, exponent=0), signal)
     low, high = span(integers, signal)
-    out = Signal(
-        item.name, (weight.shape[0],), unit * signal.unit, low, high, bias=_some(bias)
-    )
+    out = Signal(item.name, (weight.shape[0],), unit * signal.unit, low, high, bias=_some(bias))
     return out, {"node": item.name, "unit": unit, "layout": signal.layout}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from conversion.nir_io import weights
 from conversion.nir_io.convention import Dynamics, check, dynamics
-from conversion.nir_io.draft import Draft, FloatArray, Signal, ours
+from conversion.nir_io.draft import Draft, FloatArray, Signal, ours, positions_first
 from conversion.nir_io.items import Item
 from conversion.nodes import LIF, Delay, Delta, Output
 
@@ -59,7 +59,7 @@ def threshold(draft: Draft, item: Item, signals: list[Signal]) -> tuple[Signal, 
     level = item.number("threshold")
     if not (math.isfinite(level) and level >= 0):
         raise item.fail(f"threshold {level} must be 0 or more")
-    plan = _planned(draft, item, Dynamics(0.0, 0.0, 1.0, 0.0, level), signal)
+    plan = _planned(draft, item, Dynamics(0.0, 0.0, 1.0, np.zeros(1), level), signal)
     bits = _shift(draft, item, signal, plan, _room(draft, item, signals, signal.unit))
     fine = _brought(draft, item, signals, signal.unit / 2.0**bits)
     return _population(draft, item, signal, fine, plan, bits)
@@ -132,8 +132,19 @@ def _planned(draft: Draft, item: Item, step: Dynamics, signal: Signal) -> _Plan:
             "a bias in front of a neuron with a current would have to build up; feed it in as an "
             "input that is always 1"
         )
-    drift = (bias + step.drift / gain) / signal.unit
+    drift = (bias + _placed(item, step.drift / gain, signal)) / signal.unit
     return _Plan(current - 1, lost, signal.unit * gain, step.threshold, drift)
+
+
+def _placed(item: Item, values: FloatArray, signal: Signal) -> FloatArray:
+    """A value per neuron in NIR's order as one per channel, or position and channel, here."""
+    if values.size == 1:
+        return np.full(signal.channels, values.ravel()[0])
+    if values.shape != signal.shape:
+        raise item.fail(f"v_leak has shape {values.shape}, but it gets shape {signal.shape}")
+    if values.ndim == 1:
+        return values[positions_first(signal.layout)] if signal.layout else values
+    return values.reshape(values.shape[0], -1).T
 
 
 def _shift(draft: Draft, item: Item, signal: Signal, plan: _Plan, room: int) -> int:
@@ -153,7 +164,7 @@ def _shift(draft: Draft, item: Item, signal: Signal, plan: _Plan, room: int) -> 
     if hard < 0:
         raise item.fail(
             f"its input may reach {signal.peak} units and its threshold is {level:.4g}, more than "
-            "24 bits hold; use smaller weights or fewer inputs"
+            "24 bits hold; use smaller weights, fewer inputs, or a narrower input range"
         )
     leaks = plan.dv / 4096
     limit = SHOWN_LIMIT if plan.threshold is None else REGISTER
@@ -191,9 +202,9 @@ def _population(
     if plan.threshold is not None:
         return replace(shown, port="out", unit=1.0, low=0, high=1), {"node": item.name}
     unit = plan.unit / 2.0 ** (bits + INPUT_SHIFT)
-    return replace(
-        shown, port="membrane", unit=unit, low=-SHOWN_LIMIT, high=SHOWN_LIMIT
-    ), {"node": item.name}
+    return replace(shown, port="membrane", unit=unit, low=-SHOWN_LIMIT, high=SHOWN_LIMIT), {
+        "node": item.name
+    }
 
 
 def delay(draft: Draft, item: Item, signal: Signal) -> tuple[Signal, dict[str, Any]]:
@@ -251,7 +262,7 @@ def output(draft: Draft, item: Item, signal: Signal) -> tuple[Signal, dict[str, 
     if signal.layout:
         draft.limit(item, f"its channels run position by position through {signal.layout}")
     shown = replace(signal, node=item.name, port="out", unit=signal.unit * 2**shift, bias=None)
-    return shown, {"node": item.name, "value": shown.unit}
+    return shown, {"node": item.name, "value": shown.unit, "shape": list(signal.shape)}
 
 
 def _for_bias(draft: Draft, item: Item, signal: Signal, bias: FloatArray) -> Signal:

@@ -62,7 +62,9 @@ def _rebuilt(graph: Graph, kept: Mapping[str, Any]) -> Any:
         fields = {key: unkeep(value) for key, value in record["fields"].items()}
         if "shape" in fields and record["kind"] in ("Input", "Output"):
             key = "input" if record["kind"] == "Input" else "output"
-            fields = {f"{key}_type": {key: fields["shape"]}}
+            # An Output may leave its shape open in memory, but not in a file.
+            said = fields["shape"] if fields["shape"] is not None else np.array(record["shape"])
+            fields = {f"{key}_type": {key: said}}
         elif record["kind"] == "Flatten":
             fields["input_type"] = {"input": fields.get("input_type")}
         for key in ("weight", "scale"):

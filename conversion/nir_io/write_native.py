@@ -13,7 +13,19 @@ from conversion.nir_io.convention import SNNTORCH_DT
 from conversion.nir_io.draft import positions_first
 from conversion.nir_io.items import Shape
 from conversion.nir_io.read import OWN
-from conversion.nodes import LIF, Conv, Delay, Delta, Dense, Input, Node, Output, Regroup, Skip, SumPool
+from conversion.nodes import (
+    LIF,
+    Conv,
+    Delay,
+    Delta,
+    Dense,
+    Input,
+    Node,
+    Output,
+    Regroup,
+    Skip,
+    SumPool,
+)
 from depth_snn.errors import GraphError
 
 SILENT = 2**17
@@ -84,10 +96,14 @@ class _Native:
     def _fail(self, node: Node, why: str) -> GraphError:
         return GraphError(f"node {node.name!r} ({node.kind}) cannot be written as NIR: {why}")
 
-    def _put(self, node: Node, kind: str, fields: dict[str, Any], shape: Shape, **more: Any) -> None:
+    def _put(
+        self, node: Node, kind: str, fields: dict[str, Any], shape: Shape, **more: Any
+    ) -> None:
         name = more.get("name", node.name)
         self.nodes[name] = door.make_node(kind, fields, {})
-        for source in more.get("sources", [self._source(e) for e in self.graph.incoming[node.name]]):
+        for source in more.get(
+            "sources", [self._source(e) for e in self.graph.incoming[node.name]]
+        ):
             self.edges.append((source, name))
         self.shown[node.name], self.shapes[node.name] = name, shape
 
@@ -179,7 +195,9 @@ class _Native:
 
     def _regroup(self, node: Regroup) -> None:
         shape, _ = self._before(node)
-        whole = node.index.shape[0] == 1 and np.array_equal(node.index[0], np.arange(node.positions))
+        whole = node.index.shape[0] == 1 and np.array_equal(
+            node.index[0], np.arange(node.positions)
+        )
         if not whole or len(shape) == 1:
             raise self._fail(node, "only one that flattens a whole grid is NIR's Flatten")
         fields = {"input_type": {"input": np.array(shape)}, "start_dim": 0, "end_dim": -1}
@@ -236,6 +254,7 @@ class _Native:
 
 def _neuron(node: LIF, shape: Shape, dt: float, silent: bool) -> tuple[str, dict[str, Any]]:
     """Type and parameters of a population; see :mod:`conversion.nir_io.convention`."""
+
     def full(value: float) -> Any:
         return np.full(shape, value)
 

@@ -20,7 +20,9 @@ def full(n: int | tuple[int, ...], value: float) -> Floats:
 def lif(n: int | tuple[int, ...], beta: float = 0.875, threshold: float = 1.0) -> Any:
     """A LIF as snntorch writes it: tau = dt/(1 − beta) and r = tau/dt, in 32 bits."""
     tau = (np.float32(DT) / (np.float32(1) - full(n, beta))).astype(np.float32)
-    return nir.LIF(tau=tau, r=tau / np.float32(DT), v_leak=full(n, 0), v_threshold=full(n, threshold))
+    return nir.LIF(
+        tau=tau, r=tau / np.float32(DT), v_leak=full(n, 0), v_threshold=full(n, threshold)
+    )
 
 
 def cuba(n: int, alpha: float, beta: float, threshold: float = 1.0) -> Any:
@@ -37,9 +39,14 @@ def dyadic(seed: int, *shape: int, bits: int = 6) -> Floats:
     return (whole / 2.0**bits).astype(np.float32)
 
 
-def chain(*nodes: Any, shape: tuple[int, ...]) -> Any:
+def chain(*nodes: Any, shape: tuple[int, ...], out: int | None = None) -> Any:
+    """Nodes in a row; a file needs the shape of the output, memory does not."""
     names = ["input", *(f"n{i}" for i in range(len(nodes))), "output"]
-    every = [nir.Input(np.array(shape)), *nodes, nir.Output(None)]
+    every = [
+        nir.Input(np.array(shape)),
+        *nodes,
+        nir.Output(None if out is None else np.array([out])),
+    ]
     edges = list(zip(names[:-1], names[1:], strict=True))
     return nir.NIRGraph(dict(zip(names, every, strict=True)), edges, metadata={}, type_check=False)
 
@@ -57,7 +64,9 @@ def assert_same_nir(a: Any, b: Any) -> None:
         for field in fields(one):
             if field.name not in ("input_type", "output_type", "metadata"):
                 left, right = getattr(one, field.name), getattr(other, field.name)
-                left, right = (v.detach().numpy() if hasattr(v, "detach") else v for v in (left, right))
+                left, right = (
+                    v.detach().numpy() if hasattr(v, "detach") else v for v in (left, right)
+                )
                 if not isinstance(left, str) and left is not None:
                     left, right = np.asarray(left), np.asarray(right)
                     assert left.dtype == right.dtype, (name, field.name)

@@ -22,7 +22,7 @@ nir = pytest.importorskip("nir")
 def network() -> object:
     return chain(
         nir.Affine(weight=dyadic(1, 6, 5), bias=dyadic(2, 6)), lif(6), nir.Linear(dyadic(3, 4, 6)),
-        lif(4, 0.5), shape=(5,),
+        lif(4, 0.5), shape=(5,), out=4,
     )  # fmt: skip
 
 
