@@ -144,7 +144,7 @@ def conv(draft: Draft, item: Item, signal: Signal) -> tuple[Signal, dict[str, An
         raise item.fail(f"takes {want}, but gets shape {signal.shape}")
     _no_bias(item, signal)
     full = full_kernel(shaped, groups, dilation)
-    padding, skipped = conv_padding(item, full.shape[2:], strides)
+    padding, skipped = conv_padding(item, (full.shape[2], full.shape[3]), strides)
     full = np.pad(full, ((0, 0), (0, 0), (skipped[0], 0), (skipped[1], 0)))
     integers, unit = integer_weights(draft, item, full)
     node = Conv(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import nir
@@ -47,7 +48,7 @@ def chain(*nodes: Any, shape: tuple[int, ...], out: int | None = None) -> Any:
         *nodes,
         nir.Output(None if out is None else np.array([out])),
     ]
-    edges = list(zip(names[:-1], names[1:], strict=True))
+    edges = list(pairwise(names))
     return nir.NIRGraph(dict(zip(names, every, strict=True)), edges, metadata={}, type_check=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -169,7 +170,7 @@ def test_only_neurons_add() -> None:
     assert wanted.any() and np.array_equal(both(returns(net), frames), wanted)
     edges = [("input", "a"), ("input", "b"), ("a", "output"), ("b", "output")]
     del nodes["s"]
-    with pytest.raises(GraphError, match="'output' .*adds the values of 2 nodes"):
+    with pytest.raises(GraphError, match=r"'output' .*adds the values of 2 nodes"):
         import_nir(
             nir.NIRGraph(nodes, edges, metadata={}, type_check=False), convention="nir", dt=1
         )
@@ -287,7 +288,7 @@ def test_a_changed_graph_is_written_as_it_is_now() -> None:
 def native(*nodes: Any, tail: bool = True) -> Graph:
     every = (*nodes, Output(name="output", tokens=1, channels=3)) if tail else nodes
     names = [n.name for n in every]
-    edges = tuple(Edge(source=a, target=b) for a, b in zip(names[:-1], names[1:], strict=True))
+    edges = tuple(Edge(source=a, target=b) for a, b in pairwise(names))
     return Graph(name="native", dialect="quantised", nodes=every, edges=edges)
 
 
@@ -316,10 +317,10 @@ def test_what_nir_cannot_say_is_named() -> None:
     encoder = SigmaDelta(name="code", tokens=1, channels=3, stage=0, gated=False,
                          bias=np.zeros(3, np.int64), shift=0, lo=0, hi=9)  # fmt: skip
     first = Input(name="input", shape=(1, 3), lo=0, hi=1)
-    with pytest.raises(GraphError, match="'code' .*no sigma-delta"):
+    with pytest.raises(GraphError, match=r"'code' .*no sigma-delta"):
         export_nir(native(first, encoder))
     kept = LIF(name="n", count=1, channels=3, du=4095, dv=9, vth=1, reset="subtract")
-    with pytest.raises(GraphError, match="'n' .*subtraction"):
+    with pytest.raises(GraphError, match=r"'n' .*subtraction"):
         export_nir(native(first, kept))
     picture = Input(name="input", shape=(4, 3), lo=0, hi=1)
     window = Conv(name="c", height=2, width=2, weight=np.ones((3, 3, 2, 2), np.int64), stride=1,

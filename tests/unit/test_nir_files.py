@@ -69,10 +69,10 @@ def test_scalar_parameters_go_to_a_file(tmp_path: Path) -> None:
     """`nir.write` itself fails on arrays without a dimension, as norse's exporter makes them."""
     small = nir.LIF(tau=np.float32(8e-4) * np.ones(()), r=np.float32(8) * np.ones(()),
                     v_leak=np.zeros(()), v_threshold=np.ones(()))  # fmt: skip
-    graph = import_nir(chain(nir.Linear(dyadic(1, 3, 2)), small, shape=(2,)), convention="snntorch")
+    net = chain(nir.Linear(dyadic(1, 3, 2)), small, shape=(2,))
+    graph = import_nir(net, convention="snntorch")
     write_file(graph, tmp_path / "scalar.nir")
-    assert difference(read_file(tmp_path / "scalar.nir"), import_nir(
-        chain(nir.Linear(dyadic(1, 3, 2)), small, shape=(2,)), convention="snntorch")) is None  # fmt: skip
+    assert difference(read_file(tmp_path / "scalar.nir"), graph) is None
 
 
 def test_a_failed_write_keeps_the_old_file(
