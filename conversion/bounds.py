@@ -98,7 +98,9 @@ def _spikes(graph: Graph, name: str) -> bool:
     if isinstance(node, Dense | Conv | Skip | Regroup | SumPool | Delay):
         edge = graph.incoming[name][0]
         source = graph.by_name[edge.source]
-        return edge.source_port == "out" and (isinstance(source, LIF) or _spikes(graph, source.name))
+        return edge.source_port == "out" and (
+            isinstance(source, LIF) or _spikes(graph, source.name)
+        )
     return False
 
 

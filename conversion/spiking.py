@@ -60,7 +60,9 @@ class LIF(Node):
         if self.bias.size or self.bias.ndim != 1:
             shapes = {self.output_shape("out"), (self.channels or self.count,)}
             said = " or ".join(map(str, sorted(shapes, key=len)))
-            self._require(self.bias.shape in shapes, f"bias has shape {self.bias.shape}, not {said}")
+            self._require(
+                self.bias.shape in shapes, f"bias has shape {self.bias.shape}, not {said}"
+            )
             peak = int(np.abs(self.bias).max())
             self._require(peak < BIAS_LIMIT, f"bias {peak} is beyond ±{BIAS_LIMIT - 1}")
 

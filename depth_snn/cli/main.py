@@ -25,6 +25,8 @@ COMMANDS: dict[str, str] = {
     "train": "train the segmentation network on built-in scenes",
     "eval": "measure accuracy and compute of a network on labelled frames",
     "convert": "turn a network into an integer graph file",
+    "import": "turn a network of another tool into an integer graph file",
+    "export": "turn an integer graph file into a network of another tool",
     "simulate": "run a graph file on the reference simulator, the fast one, or Lava",
     "check": "judge a finished run against a budget file",
     "judge": "train what drives the recovery gates, against the true error of pruned output",
@@ -34,6 +36,9 @@ COMMANDS: dict[str, str] = {
     "figures": "merge measured figures and render them into the documents",
 }
 """Every command's name and its line in `depth-snn --help`."""
+
+MODULES = {"import": "import_network"}
+"""Commands whose module has another name, because theirs is a word of the language."""
 
 PROGRAM = "depth-snn"
 
@@ -105,12 +110,12 @@ def load_command(name: str) -> ModuleType:
         name: A key of `COMMANDS`.
 
     Returns:
-        The module `depth_snn.cli.<name>`.
+        The module `depth_snn.cli.<name>`, or the one :data:`MODULES` names.
 
     Raises:
         DepthError: The module is not part of this installation.
     """
-    full = f"depth_snn.cli.{name}"
+    full = f"depth_snn.cli.{MODULES.get(name, name)}"
     if importlib.util.find_spec(full) is None:
         raise DepthError(f"the command `{name}` is not part of this installation; reinstall it")
     return importlib.import_module(full)

@@ -98,7 +98,8 @@ class PySumPoolModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.a_out.send(self.buffer.reshape(-1))
         p = self.proc_params
         grid = padded(self.s_in.recv().reshape(p["height"], p["width"], -1), p["paddings"])
-        windows = np.lib.stride_tricks.sliding_window_view(grid, p["kernels"], axis=(0, 1))
+        view: Any = np.lib.stride_tricks.sliding_window_view
+        windows = view(grid, p["kernels"], axis=(0, 1))
         down, across = p["strides"]
         self.buffer = windows[::down, ::across].sum(axis=(3, 4)) << p["exponent"]
         sums = self.buffer.reshape(-1, self.buffer.shape[2])

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from conversion.graph import Graph
-from conversion.nodes import (
-    LIF,
-    Conv,
-    Delay,
-    Delta,
-    Dense,
-    LinearAttention,
-    Node,
-    Output,
-    Regroup,
-    RestoreGate,
-    SigmaDelta,
-    Skip,
-    SumPool,
-)
+from conversion.nodes import Delta, LinearAttention, Node
 from depth_snn.errors import GraphError
 from sims.reference.attention import AttentionUnit
 from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit
@@ -41,32 +28,26 @@ def unit_of(node: Node, strict: bool, lag: int) -> Unit:
         GraphError: if the node is no node of the quantised dialect.
     """
     guard = Guard(node=node.name, kind=node.kind, strict=strict)
-    match node:
-        case SigmaDelta():
-            return SigmaDeltaUnit(node, guard, lag)
-        case Delta():
-            return DeltaUnit(node, guard, lag)
-        case Dense():
-            return DenseUnit(node, guard)
-        case Conv():
-            return ConvUnit(node, guard)
-        case Skip():
-            return SkipUnit(node, guard)
-        case Regroup():
-            return RegroupUnit(node, guard)
-        case LinearAttention():
-            return AttentionUnit(node, guard)
-        case LIF():
-            return LifUnit(node, guard, lag)
-        case Delay():
-            return DelayUnit(node)
-        case SumPool():
-            return SumPoolUnit(node, guard)
-        case RestoreGate():
-            return RestoreGateUnit(node, guard)
-        case Output():
-            return OutputUnit(node)
-    raise GraphError(f"node {node.name!r} ({node.kind}): not a node of the quantised dialect")
+    if node.kind not in UNITS:
+        raise GraphError(f"node {node.name!r} ({node.kind}): not a node of the quantised dialect")
+    return UNITS[node.kind](node, guard, lag)
+
+
+UNITS: dict[str, Callable[[Any, Guard, int], Unit]] = {
+    "Delta": DeltaUnit,
+    "SigmaDelta": SigmaDeltaUnit,
+    "Dense": lambda node, guard, _: DenseUnit(node, guard),
+    "Conv": lambda node, guard, _: ConvUnit(node, guard),
+    "SumPool": lambda node, guard, _: SumPoolUnit(node, guard),
+    "Skip": lambda node, guard, _: SkipUnit(node, guard),
+    "Regroup": lambda node, guard, _: RegroupUnit(node, guard),
+    "LinearAttention": lambda node, guard, _: AttentionUnit(node, guard),
+    "LIF": LifUnit,
+    "Delay": lambda node, _guard, _lag: DelayUnit(node),
+    "RestoreGate": lambda node, guard, _: RestoreGateUnit(node, guard),
+    "Output": lambda node, _guard, _lag: OutputUnit(node),
+}
+"""By kind, what makes the unit from the node, its width checks, and its lag."""
 
 
 def empty_table(shape: tuple[int, ...]) -> Table:

@@ -31,7 +31,9 @@ class SumPoolUnit:
 
     def _sum(self, messages: Table, y: int, x: int) -> Row:
         node = self._node
-        top, left = (at * s - p for at, s, p in zip((y, x), node.strides, node.paddings, strict=True))
+        top, left = (
+            at * s - p for at, s, p in zip((y, x), node.strides, node.paddings, strict=True)
+        )
         high, wide = node.kernels
         total = [0] * node.channels
         for row in range(max(0, top), min(node.height, top + high)):

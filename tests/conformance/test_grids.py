@@ -201,7 +201,7 @@ def test_nodes_refuse_what_makes_no_sense() -> None:
     one = [[[[1]]]]
     wrong: dict[str, Callable[[], Node]] = {
         "does not fit": lambda: conv(np.ones((1, 1, 3, 3), int), 2, 2),
-        r"not \(out, in, k, k\)": lambda: conv(np.ones((1, 1, 3, 2), int), 9, 9),
+        r"not \(out, in, k, k\)": lambda: conv(np.ones((1, 3, 2), int), 9, 9),
         "beyond ±127": lambda: conv([[[[128]]]], 1, 1),
         "stride 0": lambda: conv(one, 1, 1, stride=0),
         "padding -1": lambda: conv(one, 3, 3, padding=-1),

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conversion.graph import Graph
 from conversion.nodes import Dense
 from depth_snn.errors import OverflowInGraph
 from loihi import lava_available, simulate_on_lava
 from sims import reference
-from tests.conformance.building import Case, Inputs, IntArray
+from tests.conformance.building import Case, IntArray
 from tests.conformance.cases import CASES
+from tests.conformance.merging import merged
 from tests.conformance.random_networks import seeded
 
 OK, WHY = lava_available()
@@ -29,23 +29,6 @@ LEFT_OUT = (
     "cells, one group, threshold 4",
 )  # fmt: skip
 RANDOM_NETWORKS = 8
-
-
-def merged(cases: Mapping[str, Case]) -> Case:
-    """All cases side by side in one graph, because starting Lava costs more than running it."""
-    nodes, edges = [], []
-    inputs: Inputs = {}
-    frames = max(len(array) for _, arrays in cases.values() for array in arrays.values())
-    for index, (graph, arrays) in enumerate(cases.values()):
-        tag = f"{index}:"
-        nodes += [replace(node, name=tag + node.name) for node in graph.nodes]
-        edges += [replace(e, source=tag + e.source, target=tag + e.target) for e in graph.edges]
-        for name, array in arrays.items():
-            padded = np.zeros((frames, *array.shape[1:]), np.int64)
-            padded[: len(array)] = array
-            inputs[tag + name] = padded
-    graph = Graph(name="all cases", dialect="quantised", nodes=tuple(nodes), edges=tuple(edges))
-    return graph, inputs
 
 
 def differences(got: Mapping[str, IntArray], want: Mapping[str, IntArray]) -> list[str]:

@@ -16,12 +16,12 @@ from depth_snn.cli import doctor_checks
 from depth_snn.cli import main as program
 from depth_snn.cli.doctor import core_works
 from depth_snn.cli.doctor_checks import CORE, OPTIONAL, Finding, Package, check_package
-from depth_snn.cli.main import COMMANDS, build_parser, load_command, main
+from depth_snn.cli.main import COMMANDS, MODULES, build_parser, load_command, main
 from depth_snn.errors import ExitCode, InputError
 from depth_snn.toml_io import load_toml
 
 ROOT = Path(__file__).resolve().parents[2]
-PRESENT = [name for name in COMMANDS if find_spec(f"depth_snn.cli.{name}")]
+PRESENT = [name for name in COMMANDS if find_spec(f"depth_snn.cli.{MODULES.get(name, name)}")]
 
 
 def depth_snn(*words: str) -> subprocess.CompletedProcess[str]:

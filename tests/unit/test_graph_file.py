@@ -14,25 +14,30 @@ import pytest
 
 from conversion.graph import Graph
 from conversion.graph_file import FORMAT, FORMAT_VERSION, load_graph, save_graph
-from conversion.nodes import QUANTISED_NODES, Delta, Dense
+from conversion.nodes import LIF, QUANTISED_NODES, Conv, Delta, Dense
 from depth_snn.errors import DepthError, GraphError
 from depth_snn.sealed import seal_of
 from sims.fast import simulate
 from sims.reference import simulate as simulate_reference
 from tests.conformance.building import Inputs
 from tests.conformance.cases import block_case, picture_case
+from tests.conformance.merging import merged
+from tests.conformance.spiking import spiking_case
 from tests.unit.small import random_network
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 DIGESTS = {
     1: "b0e628188e77f001a581deae14c7c3ca5e943ebb257f1f34ca5bc757b9c1b56a",
     2: "3506f464d0523746247598c82ab02c91bb33a1beb8f6604b08a8aac49db845b7",
+    3: "69ac08c70a15bad53e96395561de11b71f96f2815580a89932310b401a3b3524",
 }
 """SHA-256 of every value of each format's golden graph on the inputs of :func:`golden_case`."""
 
 
-def golden_case(version: int = 2) -> tuple[Graph, Inputs]:
+def golden_case(version: int = 3) -> tuple[Graph, Inputs]:
     """What `graph_v<version>.h5` was written from; every node kind of its format is in it."""
+    if version == 3:
+        return merged({"picture": golden_case(2), "spiking": spiking_case(2, length=6, frames=3)})
     if version == 1:
         return block_case(
             11, frames=3, grid=(2, 4), patch=6, heads=2, head_dim=3, hidden=5, classes=3
@@ -84,7 +89,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_wide_integers_come_back(tmp_path: Path) -> None:
     graph, _ = golden_case()
-    gate = graph.by_name["gate.restore"]
+    gate = graph.by_name["0:gate.restore"]
     wide = type(gate)(**{"name": gate.name, **gate.attributes(), "capacity": 2**50,
                          "price": np.array([2**40, 3]),
                          "own_price": np.array([2**39, 3])})  # fmt: skip
@@ -104,15 +109,22 @@ def test_old_formats_stay_readable(version: int) -> None:
     assert_same(graph, golden)
     assert digest(golden, inputs) == DIGESTS[version]
     reference = simulate_reference(golden, inputs).result.values
-    assert np.array_equal(
-        reference["head.out.out"], simulate(golden, inputs).values["head.out.out"]
-    )
+    head = "0:head.out.out" if version == 3 else "head.out.out"
+    assert np.array_equal(reference[head], simulate(golden, inputs).values[head])
 
 
 def test_what_a_format_1_file_does_not_say_means_what_it_meant() -> None:
     nodes = load_graph(GOLDEN / "graph_v1.h5").nodes
     assert all(n.gated for n in nodes if isinstance(n, Delta))
     assert all(n.repeat == 1 for n in nodes if isinstance(n, Dense))
+
+
+def test_what_a_format_2_file_does_not_say_means_what_it_meant() -> None:
+    for node in load_graph(GOLDEN / "graph_v2.h5").nodes:
+        if isinstance(node, LIF):
+            assert (node.channels, node.biased, node.reset_every, node.warmup) == (0, False, 0, 0)
+        if isinstance(node, Conv):
+            assert node.strides == (node.stride,) * 2 and node.paddings == (node.padding,) * 2
 
 
 def test_the_newest_format_has_a_golden_file() -> None:
@@ -194,7 +206,7 @@ def replace_array(file: h5py.File, kind: str, key: str, **how: object) -> None:
 
 HUGE = {"shape": (2**20, 2**20), "dtype": "i1", "chunks": (2**10, 2**10)}
 ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
-    "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "format version 3"),
+    "newer": (lambda f: f.attrs.__setitem__("format_version", 4), "format version 4"),
     "older": (lambda f: f.attrs.__setitem__("format_version", 0), "format version 0"),
     "version text": (lambda f: f.attrs.__setitem__("format_version", "x"), "not a readable"),
     "format": (lambda f: f.attrs.__setitem__("format", "other"), "not a depth-snn-graph"),
@@ -216,6 +228,14 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
                     "position 3 twice"),
     "no index": (lambda f: replace_array(f, "Regroup", "index", data=np.zeros((0, 4), "i1")),
                  "index has shape"),
+    "no kernel": (lambda f: set_fields(f, "SumPool", kernel_down=0), "kernel_down 0"),
+    "list of steps": (lambda f: set_fields(f, "Delay", steps=[2]), "both as text and as an array"),
+    "steps back": (lambda f: replace_array(f, "Delay", "steps", data=np.array([-1])), "negative"),
+    "endless delay": (lambda f: replace_array(f, "Delay", "steps", data=np.array([2**40])),
+                      "would hold"),
+    "many neurons": (lambda f: set_fields(f, "LIF", channels=2**30), "out of range"),
+    "odd bias": (lambda f: replace_array(f, "LIF", "bias", data=np.array([1] * 99)),
+                 "bias has shape"),
     "text field": (lambda f: set_fields(f, "LIF", dv="3"), "dv is no int"),
     "given twice": (lambda f: set_fields(f, "Dense", weight=[[1]]), "both as text and as an array"),
     "list for array": (lambda f: (replace_array(f, "Dense", "weight"),

@@ -1,0 +1,28 @@
+"""Several cases side by side in one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from conversion.graph import Graph
+from tests.conformance.building import Case, Inputs
+
+
+def merged(cases: Mapping[str, Case]) -> Case:
+    """All cases side by side in one graph, because starting Lava costs more than running it."""
+    nodes, edges = [], []
+    inputs: Inputs = {}
+    frames = max(len(array) for _, arrays in cases.values() for array in arrays.values())
+    for index, (graph, arrays) in enumerate(cases.values()):
+        tag = f"{index}:"
+        nodes += [replace(node, name=tag + node.name) for node in graph.nodes]
+        edges += [replace(e, source=tag + e.source, target=tag + e.target) for e in graph.edges]
+        for name, array in arrays.items():
+            padded = np.zeros((frames, *array.shape[1:]), np.int64)
+            padded[: len(array)] = array
+            inputs[tag + name] = padded
+    graph = Graph(name="all cases", dialect="quantised", nodes=tuple(nodes), edges=tuple(edges))
+    return graph, inputs
