@@ -71,16 +71,19 @@ class PassError:
             self._sum[name] = self._sum.get(name, 0.0) + float(error.sum())
             self._count[name] = self._count.get(name, 0) + error.size
 
-    @property
-    def worst(self) -> tuple[str, float]:
+    def worst(self, without: str = "") -> tuple[str, float]:
         """Node with the largest error, and that error in its LSB.
+
+        Args:
+            without: A node to leave out: an Output, whose sums are much finer than any message.
 
         Raises:
             GraphError: if no frame was added.
         """
-        if not self.largest:
+        found = {name: error for name, error in self.largest.items() if name != without}
+        if not found:
             raise GraphError("no frame was compared; give at least one")
-        return max(self.largest.items(), key=lambda item: item[1])
+        return max(found.items(), key=lambda item: item[1])
 
     def mean(self, name: str) -> float:
         """Mean absolute error of a node, in its LSB."""

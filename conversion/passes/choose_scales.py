@@ -108,7 +108,7 @@ class Chooser:
         if unit is not None:  # out << exponent
             exponent = max(0, math.ceil(math.log2(own / unit) - 1e-12))
             step = unit * 2**exponent / scale
-        out = step * scale / 2**exponent
+        out = float(step * scale / 2**exponent)
         self.plan.weights[node.name] = WeightScale(step, exponent, out)
         return out
 

@@ -22,7 +22,7 @@ from depth_snn.errors import GraphError
 
 def integer_weight(weight: FloatArray, scale: WeightScale) -> IntArray:
     """W_int of a layer, of the shape of ``weight``."""
-    return np.rint(weight / scale.step).astype(np.int64)
+    return np.asarray(np.rint(weight / scale.step), np.int64)
 
 
 def round_weights(graph: Graph) -> Graph:

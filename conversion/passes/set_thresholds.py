@@ -54,8 +54,7 @@ def thresholds_of(graph: Graph, thresholds: Thresholds) -> dict[str, int]:
             f"of {', '.join(n.name for n in encoders)}, {', '.join(sorted(stages))} or {DEFAULT}"
         )
     for name, value in given.items():
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole or not 0 <= value <= THRESHOLD_MAX:
+        if type(value) is not int or not 0 <= value <= THRESHOLD_MAX:
             raise GraphError(
                 f"threshold of {name!r} is {value!r}; expected a whole number from 0 to "
                 f"{THRESHOLD_MAX}"

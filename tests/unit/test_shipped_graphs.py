@@ -1,4 +1,4 @@
-"""The shipped networks convert to the integers they always had: passes may be split, not changed."""
+"""The shipped networks convert to the integers they always had, however passes are split."""
 
 from __future__ import annotations
 

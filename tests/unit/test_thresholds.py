@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conversion.convert import PASSES
 from conversion.dense_operations import dense_operations
 from conversion.graph import Graph
+from conversion.graph_file import load_graph
 from conversion.nodes import Input
 from conversion.pass_error import PassError
 from conversion.passes.set_thresholds import set_thresholds
@@ -21,6 +23,8 @@ from depth_snn.data.frames import Frame
 from depth_snn.errors import ConfigError, GraphError
 from sims.fast import simulate
 from tests.conformance.cases import CASES, attention_case
+from tests.unit.command import TINY as NETWORK
+from tests.unit.command import depth_snn, refused
 from tests.unit.converting import network_of
 from tests.unit.small import TINY, scene_frames
 from tests.unit.test_conversion import converted
@@ -126,11 +130,15 @@ def test_tuning_a_real_graph_saves_work_within_the_limit() -> None:
 def test_errors_are_in_units_of_each_node() -> None:
     error = PassError({"a": 0.5, "b": 2.0})
     with pytest.raises(GraphError, match="no frame"):
-        _ = error.worst
+        error.worst()
     error.add({"a": np.array([0.0, 1.0]), "b": np.zeros(1)},
               {"a": np.array([0.0, 2.5]), "b": np.ones(1)})  # fmt: skip
     error.add({"a": np.zeros(2), "b": np.zeros(1)}, {"a": np.zeros(2), "b": np.ones(1)})
-    assert error.worst == ("a", 3.0) and error.largest["b"] == 0.5
+    assert (
+        error.worst() == ("a", 3.0)
+        and error.worst(without="a") == ("b", 0.5)
+        and error.largest["b"] == 0.5
+    )
     assert error.mean("a") == 0.75 and error.mean("b") == 0.5
     with pytest.raises(GraphError, match="'b': no value"):
         error.add({"a": np.zeros(2)}, {"a": np.zeros(2)})
@@ -162,3 +170,48 @@ def test_thresholds_come_from_a_number_or_a_file(tmp_path: Path) -> None:
         read_thresholds(str(tmp_path / "none.toml"))
     with pytest.raises(ConfigError, match="-4: no such file"):
         read_thresholds("-4")
+
+
+# ------------------------------------------------------------------ the command
+
+
+def test_convert_takes_thresholds_and_shows_what_each_pass_costs(tmp_path: Path) -> None:
+    out, file = tmp_path / "tiny.h5", tmp_path / "t.toml"
+    write_thresholds(file, {"stem": 3, "block1.h": 4}, "by hand")
+    done = depth_snn("convert", *NETWORK, "--thresholds", file, "--errors", "--out", out)
+    assert done.code == 0, done.err
+    found = {n.name: n.attributes().get("threshold") for n in load_graph(out).nodes}
+    assert found["stem1"] == 3 and found["block1.h"] == 4 and found["block2.h"] == 0
+    lines = done.out.splitlines()
+    rows = {line.split()[0]: line.split() for line in lines[-len(PASSES) :]}
+    assert tuple(rows) == PASSES
+    error = {name: float(row[1]) for name, row in rows.items()}
+    assert error["build"] == 0 and error["fold_norms"] < 0.01 < error["round_weights"]
+    assert error["set_thresholds"] > error["insert_sigma_delta"] > 0.5
+    assert rows["lower"][1:] == rows["set_thresholds"][1:], "gates and delays cost nothing"
+    assert any(line.startswith("converted in ") for line in lines)
+
+
+def test_convert_finds_thresholds(tmp_path: Path) -> None:
+    out, file = tmp_path / "tiny.h5", tmp_path / "tuned.toml"
+    words = ("--tune", file, "--tune-frames", "2", "--tune-error", "0.5", "--out", out)
+    done = depth_snn("convert", *NETWORK, *words)
+    assert done.code == 0, done.err
+    given = read_thresholds(str(file))
+    assert isinstance(given, dict) and max(given.values()) > 1
+    for node in load_graph(out).nodes:
+        assert getattr(node, "threshold", 0) == given.get(node.name, 0)
+
+
+def test_convert_refuses_what_cannot_work_before_it_works(tmp_path: Path) -> None:
+    out, file = tmp_path / "x.h5", tmp_path / "t.toml"
+    write_thresholds(file, {"block9.h": 4}, "by hand")
+    for words, said in (
+        (("--thresholds", file), "no such encoder"),
+        (("--thresholds", tmp_path / "none.toml"), "no such file"),
+        (("--thresholds", "3", "--tune", file), "choose one of both"),
+        (("--tune", file, "--tune-frames", "1"), "give 2 or more"),
+    ):
+        refused(depth_snn("convert", *NETWORK, *words, "--out", out), said)
+        assert not out.exists()
+    refused(depth_snn("convert", "--network", "camvid", "--errors", "--out", out), "11 classes")
