@@ -45,7 +45,9 @@ def digest(graph: Graph) -> str:
             shown = value.tolist() if isinstance(value, np.ndarray) else value
             sha.update(f"{key}={json.dumps(shown)}".encode())
     for edge in graph.edges:
-        sha.update(f"{edge.source}.{edge.source_port}>{edge.target}.{edge.port}@{edge.delay}".encode())
+        sha.update(
+            f"{edge.source}.{edge.source_port}>{edge.target}.{edge.port}@{edge.delay}".encode()
+        )
     rest = {key: graph.meta[key] for key in ("network", "scales")}
     assert set(graph.meta) == set(rest)
     sha.update(json.dumps(rest).encode())
