@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy.typing as npt
 from torch import nn
 
-from conversion.bounds import verify
 from conversion.from_torch import build_float_graph
 from conversion.gates import gate_nodes
 from conversion.graph import Graph
 from conversion.passes.balance_delays import balance_delays
 from conversion.passes.calibrate import calibrate
+from conversion.passes.choose_scales import choose_scales
 from conversion.passes.fold_norms import fold_norms
-from conversion.passes.quantise import quantise
+from conversion.passes.insert_gates import insert_gates
+from conversion.passes.insert_sigma_delta import insert_sigma_delta
+from conversion.passes.lower import lower
+from conversion.passes.round_weights import round_weights
+from conversion.passes.set_thresholds import set_thresholds
 from conversion.quant_config import QuantConfig
+from conversion.verify_float import verify_float
 from depth_snn.config import GateConfig, NetworkConfig
 from depth_snn.pruning.prices import Prices
+
+PASSES = (
+    "build", "fold_norms", "choose_scales", "round_weights", "insert_sigma_delta",
+    "set_thresholds", "insert_gates", "balance_delays", "lower",
+)  # fmt: skip
+"""Steps of a conversion in their order; ``build`` reads the network, ``lower`` verifies."""
+
+Watch = Callable[[str, Graph], None]
+"""Told the name of each step of :data:`PASSES` and the graph after it."""
 
 
 def convert(
@@ -26,22 +40,38 @@ def convert(
     prices: Prices,
     clip: Iterable[npt.ArrayLike],
     config: QuantConfig | None = None,
+    watch: Watch = lambda name, graph: None,
 ) -> Graph:
-    """Build, fold, calibrate, quantise, balance and verify.
+    """Run every pass; each is a function from graph to graph in :mod:`conversion.passes`.
 
     Args:
         model: Network in evaluation mode.
         gate: The recovery gate that goes into the graph.
         prices: MACs that the gate charges.
         clip: Grey levels (H, W, 3) of calibration frames.
-        config: Bit widths.
+        config: Bit widths and thresholds.
+        watch: Told of each step, for progress and for the error of each pass.
 
     Returns:
         A verified graph in the quantised dialect.
     """
-    floats = fold_norms(build_float_graph(model))
-    shape = NetworkConfig.from_dict(floats.meta["network"])
-    ranges = calibrate(floats, clip)
-    graph = balance_delays(quantise(floats, ranges, gate_nodes(shape, gate, prices), config))
-    verify(graph)
-    return graph
+    config = config or QuantConfig()
+
+    def told(name: str, graph: Graph) -> Graph:
+        watch(name, graph)
+        return graph
+
+    graph = told("build", build_float_graph(model))
+    verify_float(graph)
+    graph = told("fold_norms", fold_norms(graph))
+    verify_float(graph, folded=True)
+    shape = NetworkConfig.from_dict(graph.meta["network"])
+    ranges = calibrate(graph, clip)
+    graph = told("choose_scales", choose_scales(graph, ranges, config))
+    graph = told("round_weights", round_weights(graph))
+    verify_float(graph, folded=True)
+    graph = told("insert_sigma_delta", insert_sigma_delta(graph))
+    graph = told("set_thresholds", set_thresholds(graph, config.threshold))
+    graph = told("insert_gates", insert_gates(graph, gate_nodes(shape, gate, prices)))
+    graph = told("balance_delays", balance_delays(graph))
+    return told("lower", lower(graph))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -61,11 +61,16 @@ class FloatInput(FloatNode):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FloatNorm(FloatNode):
-    """out = act(in · scale + shift), per channel: BatchNorm in evaluation."""
+    """out = act(in · scale + shift), per channel: BatchNorm in evaluation.
+
+    ``mean`` is the running mean of what arrives, (C,), or empty where it is not known: what a value
+    is held at once its head is cut (:mod:`conversion.passes.prune_heads`).
+    """
 
     scale: FloatArray
     shift: FloatArray
     relu: bool = False
+    mean: FloatArray = field(default_factory=lambda: np.zeros(0))
     kind: ClassVar[str] = "FloatNorm"
 
     def __post_init__(self) -> None:
@@ -73,6 +78,8 @@ class FloatNorm(FloatNode):
             value = frozen_float(getattr(self, key))
             self._require(value.shape == (self.channels,), f"{key} has shape {value.shape}")
             object.__setattr__(self, key, value)
+        object.__setattr__(self, "mean", frozen_float(self.mean))
+        self._require(self.mean.size in (0, self.channels), f"mean has shape {self.mean.shape}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,7 +1,8 @@
-"""How wide the integers of a conversion are."""
+"""How wide the integers of a conversion are, and which changes are worth a message."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -21,7 +22,8 @@ class QuantConfig:
         hidden_max: Hidden channels of the MLP.
         decoder_max: Hidden channels of the decoder.
         state_max: The attention state as it is read.
-        threshold: Smallest change that an encoder sends.
+        threshold: Smallest change that an encoder sends, in its own units: one number for all, or
+            by encoder or stage (:data:`conversion.passes.set_thresholds.Thresholds`).
     """
 
     stem_max: int = 511
@@ -31,4 +33,4 @@ class QuantConfig:
     hidden_max: int = 255
     decoder_max: int = 511
     state_max: int = 4095
-    threshold: int = 0
+    threshold: int | Mapping[str, int] = 0

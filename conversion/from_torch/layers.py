@@ -62,10 +62,11 @@ class Builder:
         if not isinstance(module, TokenNorm):
             raise GraphError(f"module {name!r}: {type(module).__name__} cannot be folded")
         scale, shift = (array_of(part) for part in module.scale_shift())
+        assert module.running_mean is not None, "scale_shift needs it too"
         return self.add(
             FloatNorm(
                 name=name, tokens=self.tokens, channels=scale.size, stage=self.stage,
-                scale=scale, shift=shift,
+                scale=scale, shift=shift, mean=array_of(module.running_mean),
             ),
             source,
         )  # fmt: skip

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from depth_snn.cli.common import add_policy_options, check_file_target, policy_changes
-from depth_snn.errors import ExitCode
+from depth_snn.cli.common import (
+    add_policy_options,
+    check_file_target,
+    policy_changes,
+    positive,
+    seconds,
+)
+from depth_snn.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conversion.bounds import Bound
+    from conversion.graph import Graph
+    from depth_snn.cli.chain.setup import Setup
 
 NAME = "convert"
 HELP = "turn a network into an integer graph file"
 EXAMPLE = """examples:
   depth-snn convert --network small --out small.h5
-  depth-snn convert --network my.safetensors --calibrate clip.mp4 --out my.h5"""
+  depth-snn convert --network my.safetensors --calibrate clip.mp4 --out my.h5
+  depth-snn convert --network small --thresholds 4 --out quiet.h5
+  depth-snn convert --network tiny --errors --clips 2 --out tiny.h5    what each pass costs"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,21 +39,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibrate", metavar="INPUT",
         help="clip that fixes the integer scales (default: built-in scenes)",
     )  # fmt: skip
+    parser.add_argument(
+        "--thresholds", metavar="FILE|N",
+        help="smallest change that encoders send: one number, or a TOML file of numbers by "
+        "encoder or stage (default 0: every change)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tune", type=Path, metavar="FILE",
+        help="find thresholds on built-in scenes, write them here, and use them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tune-error", type=seconds, default=1.0, metavar="PERCENT",
+        help="pixels that may change their class by --tune (default 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tune-frames", type=positive, default=12, metavar="N",
+        help="frames of each scene that --tune plays again and again (default 12)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--errors", action="store_true", help="also the error after each pass, in LSB and in mIoU"
+    )
+    parser.add_argument(
+        "--clips", type=positive, default=1, metavar="N",
+        help="groups of twelve scene frames that errors are measured on (default 1)",
+    )  # fmt: skip
     add_policy_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert, save, load back, and print what came out."""
     from conversion.bounds import verify
+    from conversion.convert import PASSES
     from conversion.graph_file import load_graph, save_graph
+    from conversion.quant_config import QuantConfig
     from depth_snn.cli.chain.setup import load_policy, prepare
+    from depth_snn.cli.progress import Progress
+    from depth_snn.cli.thresholds import read_thresholds
 
     check_file_target("--out", args.out)
+    _check_tuning(args)
+    quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
     policy = load_policy(args.policy, args.network, **policy_changes(args))
-    setup = prepare(args.network, policy, args.calibrate)
-    save_graph(setup.graph, args.out)
+    if args.errors:
+        _check_classes(args.network)
+    made: dict[str, Graph] = {}
+    progress, start = Progress("passes", len(PASSES)), time.perf_counter()
+
+    def watch(name: str, graph: Graph) -> None:
+        made[name] = graph
+        progress.update(len(made), name)
+
+    setup = prepare(args.network, policy, args.calibrate, quant, watch)
+    spent = time.perf_counter() - start
+    progress.finish()
+    save_graph(_tuned(setup, args) if args.tune else setup.graph, args.out)
     graph = load_graph(args.out)
-    bounds = verify(graph)
+    _print_nodes(graph, verify(graph))
+    print(f"converted in {spent:.1f} s, weights and calibration frames included")
+    print(f"wrote {args.out} ({args.out.stat().st_size / 1024:.0f} KiB)")
+    if args.errors:
+        _print_errors(made, args.clips)
+    return ExitCode.OK
+
+
+def _print_nodes(graph: Graph, bounds: Mapping[str, Bound]) -> None:
     print(f"{'node':24} {'kind':16} {'runs on':10} {'shape':>16} {'bits':>5} {'lag':>4}")
     for node in graph.nodes:
         shape = "×".join(str(n) for n in node.output_shape("out"))
@@ -47,5 +113,56 @@ def run(args: argparse.Namespace) -> int:
     )
     steps = max(graph.lags.values())
     print(f"{len(graph.nodes)} nodes, widest sum {widest} bits of 32; a frame takes {steps} steps")
-    print(f"wrote {args.out} ({args.out.stat().st_size / 1024:.0f} KiB)")
-    return ExitCode.OK
+
+
+def _check_tuning(args: argparse.Namespace) -> None:
+    check_file_target("--tune", args.tune)
+    if args.tune and args.thresholds:
+        raise ConfigError("--tune finds thresholds, --thresholds gives them; choose one of both")
+    if args.tune_frames < 2:
+        raise ConfigError(
+            f"--tune-frames {args.tune_frames}: the first frame is not measured; give 2 or more"
+        )
+
+
+def _tuned(setup: Setup, args: argparse.Namespace) -> Graph:
+    """The graph under the thresholds that are found, which are written too."""
+    from conversion.passes.set_thresholds import set_thresholds
+    from depth_snn.cli.chain.tuning import tune, tuning_clips
+    from depth_snn.cli.thresholds import write_thresholds
+
+    found = tune(setup.graph, tuning_clips(setup, args.tune_frames), args.tune_error)
+    print(f"{'synaptic operations':>20} {'pixels changed':>16}")
+    for setting in found:
+        print(f"{100 * setting.measured.work:18.1f} % {setting.measured.error:14.2f} %")
+    last = found[-1]
+    words = (
+        f"Thresholds of {setup.graph.name}, found by `depth-snn convert --tune`: "
+        f"{100 * last.measured.work:.1f} % of the synaptic\noperations that threshold 0 takes, "
+        f"and {last.measured.error:.2f} % of the pixels in another class."
+    )
+    write_thresholds(args.tune, last.thresholds, words)
+    print(f"wrote {args.tune}")
+    return set_thresholds(setup.graph, last.thresholds)
+
+
+def _check_classes(network: str) -> None:
+    """Refuse ``--errors`` for a network of other classes than the scenes', before any work."""
+    from depth_snn.data.classes import CLASS_NAMES
+    from depth_snn.models.weights import find_network
+
+    found = find_network(network).config.classes
+    if found != len(CLASS_NAMES):
+        raise ConfigError(
+            f"--errors: {network} has {found} classes, but mIoU is measured on built-in scenes, "
+            f"which have {len(CLASS_NAMES)}; benchmarks/measure_conversion.py measures CamVid's"
+        )
+
+
+def _print_errors(made: dict[str, Graph], clips: int) -> None:
+    from depth_snn.cli.chain.pass_table import PassTable
+    from depth_snn.config import NetworkConfig
+
+    table = PassTable(NetworkConfig.from_dict(made["build"].meta["network"]), made)
+    for line in table.lines(clips):
+        print(line, flush=True)

@@ -10,7 +10,10 @@ from pathlib import Path
 from depth_snn.cli.main import main
 
 TINY = ("--network", "tiny")
-PROGRESS = ("frames:", "reference simulator", "steps:", "clips painted:", "clips:", "groups:")
+PROGRESS = (
+    "frames:", "reference simulator", "steps:", "clips painted:", "clips:", "groups:",
+    "passes:", "passes measured:", "settings tried:",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from conversion.convert import convert
+from conversion.convert import Watch, convert
 from conversion.graph import Graph
+from conversion.quant_config import QuantConfig
 from depth_snn.config import NetworkConfig, PolicyConfig
 from depth_snn.data.frames import open_frames
 from depth_snn.data.scene import sample_frames
@@ -97,13 +98,21 @@ def calibration_clip(
         yield frame.rgb
 
 
-def prepare(network: str, policy: PolicyConfig, calibrate: str | None = None) -> Setup:
+def prepare(
+    network: str,
+    policy: PolicyConfig,
+    calibrate: str | Sequence[npt.NDArray[np.uint8]] | None = None,
+    quant: QuantConfig | None = None,
+    watch: Watch = lambda name, graph: None,
+) -> Setup:
     """Load, cut heads, price and convert.
 
     Args:
         network: Name of shipped weights or path of a weights file.
         policy: What is pruned.
-        calibrate: Input to calibrate on, or None for built-in scenes.
+        calibrate: Input to calibrate on, or frames (H, W, 3), or None for built-in scenes.
+        quant: Bit widths and thresholds of the integer graph.
+        watch: Told of each step of the conversion.
 
     Raises:
         ConfigError: if the policy pools static tokens, which the integer graph cannot do.
@@ -120,7 +129,9 @@ def prepare(network: str, policy: PolicyConfig, calibrate: str | None = None) ->
         model = cut_heads(dense, plan_heads(dense, rates))
     config = model.config
     prices = prices_of(config, scored=policy.cuts_tokens)
-    graph = convert(model, policy.gate, prices, calibration_clip(config, calibrate))
+    if calibrate is None or isinstance(calibrate, str):
+        calibrate = list(calibration_clip(config, calibrate))
+    graph = convert(model, policy.gate, prices, calibrate, quant, watch)
     dense_prices = prices_of(dense.config, scored=False)
     judge = make_judge(policy.judge, config)
     return Setup(model, config, policy, prices, graph, judge, dense, dense_prices)

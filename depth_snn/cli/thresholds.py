@@ -1,0 +1,49 @@
+"""Thresholds of encoders on the command line: a number, or a file of numbers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from depth_snn.errors import ConfigError
+from depth_snn.figures import write_text
+from depth_snn.toml_io import load_toml
+
+TABLE = "thresholds"
+
+
+def read_thresholds(text: str) -> int | dict[str, int]:
+    """``--thresholds N`` or ``--thresholds FILE``.
+
+    Args:
+        text: A whole number from 0 up, or the path of a TOML file with a table ``[thresholds]`` of
+            whole numbers by encoder, stage, ``stem`` or ``default``.
+
+    Raises:
+        ConfigError: naming the file and what is wrong with it.
+    """
+    if text.strip().isdecimal():
+        return int(text)
+    document = load_toml(text)
+    table = document.get(TABLE)
+    if not isinstance(table, dict) or set(document) != {TABLE}:
+        raise ConfigError(f'{text}: expected one table [{TABLE}] with lines such as "block1.h" = 4')
+    for name, value in table.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise ConfigError(
+                f"{text}: threshold of {name!r} is {value!r}; expected a whole number from 0 up"
+            )
+    return dict(table)
+
+
+def write_thresholds(path: Path, thresholds: Mapping[str, int], words: str) -> None:
+    """Write a file that :func:`read_thresholds` reads, under a temporary name first.
+
+    Args:
+        path: The file.
+        thresholds: Numbers by name.
+        words: What to say of them, one comment line for each line.
+    """
+    lines = [f"# {line}" for line in words.splitlines()]
+    lines += [f"[{TABLE}]", *(f'"{name}" = {value}' for name, value in thresholds.items())]
+    write_text(path, "\n".join(lines) + "\n")
