@@ -25,6 +25,9 @@ MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in all arrays of a file, and in any value that a node shows."""
 MAX_JSON_BYTES = 2**24
+MAX_PACKING = 1100
+"""Bytes of an array for each byte kept of it: gzip packs 1032 to 1 at most. A file that claims more
+holds nothing there, and would take memory without limit for what it does not hold."""
 
 
 def save_graph(graph: Graph, path: Path | str) -> None:
@@ -128,7 +131,11 @@ def _read(file: h5py.File) -> Graph:
     version = int(file.attrs["format_version"])
     if not 1 <= version <= FORMAT_VERSION:
         raise GraphError(f"format version {version}; this program reads up to {FORMAT_VERSION}")
+    for key in ("nodes", "edges", "meta"):
+        _check_link(file, key)
     groups = file["nodes"]
+    if not isinstance(groups, h5py.Group):
+        raise GraphError("'nodes' is not a group of nodes")
     if len(groups) > MAX_NODES:
         raise GraphError(f"{len(groups)} nodes, more than the limit of {MAX_NODES}")
     _check_sizes(groups)
@@ -157,23 +164,42 @@ def _check_sizes(groups: h5py.Group) -> None:
     """Count what the file claims to hold before any of it is read."""
     total = 0
     for key in groups:
+        _check_link(groups, key)
+        if not isinstance(groups[key], h5py.Group):
+            raise GraphError(f"node {key!r} is an array, not a group")
         for name in groups[key]:
-            # Links could lead out of the file; save_graph writes none.
-            if not isinstance(groups[key].get(name, getlink=True), h5py.HardLink):
-                raise GraphError(f"array {name!r} is a link, not an array inside the file")
+            _check_link(groups[key], name)
             dataset = groups[key][name]
             if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "i":
                 raise GraphError(f"{name!r} is not an array of integers")
-            if dataset.is_virtual or dataset.external:
-                raise GraphError(f"array {name!r} is kept outside the file")
+            _check_storage(dataset, name)
             total += int(dataset.size)
     if total > MAX_VALUES:
         raise GraphError(f"{total} numbers in arrays, more than the limit of {MAX_VALUES}")
 
 
+def _check_link(group: h5py.Group, name: str) -> None:
+    """Links could lead out of the file; save_graph writes none."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise GraphError(f"array {name!r} is a link, not an array inside the file")
+
+
+def _check_storage(dataset: h5py.Dataset, name: str) -> None:
+    """Refuse what is kept elsewhere, or not kept at all."""
+    if dataset.is_virtual or dataset.external:
+        raise GraphError(f"array {name!r} is kept outside the file")
+    if dataset.size is None:
+        raise GraphError(f"array {name!r} is empty")
+    held = dataset.id.get_storage_size()
+    if dataset.size * dataset.dtype.itemsize > MAX_PACKING * held:
+        raise GraphError(f"array {name!r} claims {dataset.size} numbers and holds {held} bytes")
+
+
 def _read_json(dataset: h5py.Dataset, what: str) -> Any:
-    if dataset.dtype != np.uint8 or dataset.size > MAX_JSON_BYTES:
+    right = isinstance(dataset, h5py.Dataset) and dataset.dtype == np.uint8 and dataset.ndim == 1
+    if not right or dataset.size > MAX_JSON_BYTES:
         raise GraphError(f"{what}: expected at most {MAX_JSON_BYTES} bytes of JSON text")
+    _check_storage(dataset, what)
     return json.loads(bytes(dataset[()]).decode())
 
 

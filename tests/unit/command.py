@@ -10,7 +10,10 @@ from pathlib import Path
 from depth_snn.cli.main import main
 
 TINY = ("--network", "tiny")
-PROGRESS = ("frames:", "reference simulator", "steps:", "clips painted:", "clips:", "groups:")
+PROGRESS = (
+    "frames:", "reference simulator", "Lava, steps", "steps:", "clips painted:", "clips:",
+    "groups:", "files:",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
