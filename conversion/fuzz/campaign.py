@@ -38,6 +38,7 @@ POLL_S = 0.02
 START_S = 60.0
 """Patience until a child has begun its first file."""
 LOG_FILE = "log.txt"
+CHILD = ("-m", "conversion.fuzz.child")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _run_child(
     np.zeros(FIELDS, np.int64).tofile(folder / STATE_FILE)
     with (folder / LOG_FILE).open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "conversion.fuzz.child", str(folder)],
+            [sys.executable, *CHILD, str(folder)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(),
             start_new_session=True,
         )  # fmt: skip
