@@ -180,8 +180,11 @@ def _check_sizes(groups: h5py.Group) -> None:
 
 def _check_link(group: h5py.Group, name: str) -> None:
     """Links could lead out of the file; save_graph writes none."""
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise GraphError(f"array {name!r} is a link, not an array inside the file")
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise GraphError(f"not a readable graph file ({name!r} is missing)")
+    if not isinstance(link, h5py.HardLink):
+        raise GraphError(f"{name!r} is a link, not an array or a group inside the file")
 
 
 def _check_storage(dataset: h5py.Dataset, name: str) -> None:

@@ -24,6 +24,8 @@ ODD_TYPES = ("i1", "i4", "u1", "u8", "f2", "f8", "c16", "S3", "?", ">i2")
 DEEP_JSON = b"[" * 5000
 FIELD_LIMIT = 60_000
 """HDF5 keeps at most 64 KiB in an attribute."""
+MOST_READ = 10**6
+"""Numbers of an array that is read to be changed."""
 
 
 def edit_hdf5(path: Path, rng: np.random.Generator, changes: int) -> None:
@@ -51,6 +53,13 @@ def _objects(file: h5py.File) -> list[Any]:
 
 def _dataset(file: h5py.File, rng: np.random.Generator) -> Any:
     return _pick([thing for thing in _objects(file) if isinstance(thing, h5py.Dataset)], rng)
+
+
+def _numbers(dataset: Any) -> Any:
+    """What an array holds; one that was made huge before is left alone."""
+    if dataset.size is None or dataset.size > MOST_READ:
+        raise ValueError("too large to be changed by value")
+    return np.array(dataset[()])
 
 
 def _attribute(file: h5py.File, rng: np.random.Generator) -> None:
@@ -90,7 +99,7 @@ def _json_array(file: h5py.File, rng: np.random.Generator) -> None:
         if isinstance(thing, h5py.Dataset) and thing.dtype == np.uint8 and thing.ndim == 1
     ]
     dataset = _pick(texts, rng)
-    text = _odd_json(bytes(dataset[()]), rng)
+    text = _odd_json(bytes(_numbers(dataset)), rng)
     _replace(dataset, data=np.frombuffer(text, np.uint8))
 
 
@@ -154,13 +163,13 @@ def _type(file: h5py.File, rng: np.random.Generator) -> None:
     elif chance < 0.3:
         _replace(dataset, data=h5py.Empty("i4"))
     else:
-        _replace(dataset, data=np.asarray(dataset[()]).astype(_pick(ODD_TYPES, rng)))
+        _replace(dataset, data=_numbers(dataset).astype(_pick(ODD_TYPES, rng)))
 
 
 def _values(file: h5py.File, rng: np.random.Generator) -> None:
     """Other numbers of the same type."""
     dataset = _dataset(file, rng)
-    flat = np.array(dataset[()]).reshape(-1)
+    flat = _numbers(dataset).reshape(-1)
     if flat.dtype.kind in "iu" and flat.size:
         limits = np.iinfo(flat.dtype)
         flat[int(rng.integers(flat.size))] = _pick((limits.min, limits.max, 0, 1, 100), rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
-from conversion.graph import Graph
+from conversion.graph import Edge, Graph
 from conversion.graph_file import FORMAT, FORMAT_VERSION, load_graph, save_graph
-from conversion.nodes import QUANTISED_NODES, Delta, Dense
+from conversion.nodes import QUANTISED_NODES, Delta, Dense, Input, Node, Skip
 from depth_snn.errors import DepthError, GraphError
 from depth_snn.sealed import seal_of
 from sims.fast import simulate
@@ -225,7 +226,26 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "float array": (lambda f: replace_array(f, "Dense", "weight", data=np.ones((6, 6))),
                     "not an array of integers"),
     "no array": (lambda f: replace_array(f, "Dense", "weight"), "wrong fields"),
-    "huge array": (lambda f: replace_array(f, "Dense", "weight", **HUGE), "more than the limit"),
+    "huge array": (lambda f: replace_array(f, "Dense", "weight", **HUGE), "holds 0 bytes"),
+    "huge meta": (lambda f: (f.__delitem__("meta"),
+                             f.create_dataset("meta", shape=(2**24,), dtype="u1", chunks=(2**20,))),
+                  "'meta' claims 16777216 numbers and holds 0 bytes"),
+    "flat meta": (lambda f: (f.__delitem__("meta"), f.create_dataset("meta", data=np.uint8(1))),
+                  "meta: expected"),
+    "outer edges": (lambda f: (f.__delitem__("edges"),
+                               f.__setitem__("edges", h5py.ExternalLink("/elsewhere.h5", "/x"))),
+                    "'edges' is a link"),
+    "outer nodes": (lambda f: (f.__delitem__("nodes"),
+                               f.__setitem__("nodes", h5py.ExternalLink("/elsewhere.h5", "/x"))),
+                    "'nodes' is a link"),
+    "outer node": (lambda f: f["nodes"].__setitem__("x", h5py.ExternalLink("/elsewhere.h5", "/x")),
+                   "'x' is a link"),
+    "circle": (lambda f: f["nodes/000000"].__setitem__("x", f["/"]), "not an array of integers"),
+    "array as node": (lambda f: f["nodes"].create_dataset("x", data=[1]), "'x' is an array"),
+    "array as nodes": (lambda f: (f.__delitem__("nodes"), f.create_dataset("nodes", data=[1])),
+                       "not a group"),
+    "null array": (lambda f: replace_array(f, "Dense", "weight", data=h5py.Empty("i4")),
+                   "is empty"),
     "soft link": (lambda f: replace_array(f, "Dense", "weight", link=h5py.SoftLink("/edges")),
                   "is a link"),
     "outer link": (lambda f: replace_array(f, "Dense", "weight",
@@ -261,6 +281,25 @@ def test_random_damage_is_refused(saved: Path) -> None:
         if bytes(data) != original:
             saved.write_bytes(bytes(data))
             refusal(saved)
+
+
+def test_numbers_are_counted_before_they_are_read(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conversion.graph_file.MAX_VALUES", 10)
+    assert "more than the limit of 10" in refusal(saved)
+
+
+def test_many_nodes_are_put_in_order_in_time() -> None:
+    """A file may name 100,000 nodes; looking for each among all the others would take hours."""
+    count = 20_000
+    nodes: list[Node] = [Input(name="0", shape=(1, 1), lo=0, hi=1)]
+    nodes += [Skip(name=str(i), tokens=1, channels=1, exponent=0) for i in range(1, count)]
+    edges = tuple(Edge(source=str(i - 1), target=str(i)) for i in range(1, count))
+    began = time.process_time()
+    graph = Graph(name="long", dialect="quantised", nodes=tuple(nodes[::-1]), edges=edges)
+    assert [node.name for node in graph.order] == [str(i) for i in range(count)]
+    assert time.process_time() - began < 10
 
 
 ODD_VALUES = (-1, 0, 1, 3, 2**31, 2**70, 1.5, "x", "", None, True, [], [1, 2], {"a": 1})
