@@ -194,6 +194,14 @@ def replace_array(file: h5py.File, kind: str, key: str, **how: object) -> None:
 
 
 HUGE = {"shape": (2**20, 2**20), "dtype": "i1", "chunks": (2**10, 2**10)}
+
+
+def set_edges(file: h5py.File, row: object) -> None:
+    """One edge in place of all."""
+    del file["edges"]
+    file.create_dataset("edges", data=np.frombuffer(json.dumps([row]).encode(), np.uint8))
+
+
 ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "format version 3"),
     "older": (lambda f: f.attrs.__setitem__("format_version", 0), "format version 0"),
@@ -244,6 +252,15 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "array as node": (lambda f: f["nodes"].create_dataset("x", data=[1]), "'x' is an array"),
     "array as nodes": (lambda f: (f.__delitem__("nodes"), f.create_dataset("nodes", data=[1])),
                        "not a group"),
+    "edge of text": (lambda f: set_edges(f, "abc"), "is not .source, target"),
+    "edge short": (lambda f: set_edges(f, ["a", "b", "in", "out"]), "is not .source, target"),
+    "edge to number": (lambda f: set_edges(f, ["a", 1, "in", "out", 0]), "is not .source, target"),
+    "endless delay": (lambda f: set_edges(f, ["a", "b", "in", "out", float("inf")]), "delay inf"),
+    "half a step": (lambda f: set_edges(f, ["a", "b", "in", "out", 0.5]), "delay 0.5"),
+    "long delay": (lambda f: set_edges(f, ["a", "b", "in", "out", 2**40]), "is outside 0..1048576"),
+    "line break": (lambda f: set_fields(f, "Dense", **{"a\nb": 1}), r"a\\\\nb|a\\nb"),
+    "edge with break": (lambda f: set_edges(f, ["a\n\x1b[2J", "b", "in", "out", 0]), r"a\\n"),
+    "endless version": (lambda f: f.attrs.__setitem__("format_version", np.inf), "not a whole"),
     "null array": (lambda f: replace_array(f, "Dense", "weight", data=h5py.Empty("i4")),
                    "is empty"),
     "soft link": (lambda f: replace_array(f, "Dense", "weight", link=h5py.SoftLink("/edges")),
