@@ -7,12 +7,14 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from conversion import graph_file
 from conversion.graph import Edge, Graph
 from conversion.graph_file import FORMAT, FORMAT_VERSION, load_graph, save_graph
 from conversion.nodes import QUANTISED_NODES, Delta, Dense, Input, Node, Skip
@@ -205,7 +207,7 @@ def set_edges(file: h5py.File, row: object) -> None:
 ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "format version 3"),
     "older": (lambda f: f.attrs.__setitem__("format_version", 0), "format version 0"),
-    "version text": (lambda f: f.attrs.__setitem__("format_version", "x"), "not a readable"),
+    "version text": (lambda f: f.attrs.__setitem__("format_version", "x"), "not a whole number"),
     "format": (lambda f: f.attrs.__setitem__("format", "other"), "not a depth-snn-graph"),
     "dialect": (lambda f: f.attrs.__setitem__("dialect", "float"), "dialect 'float'"),
     "extra field": (lambda f: set_fields(f, "Skip", colour=3), "wrong fields.*colour"),
@@ -298,6 +300,21 @@ def test_random_damage_is_refused(saved: Path) -> None:
         if bytes(data) != original:
             saved.write_bytes(bytes(data))
             refusal(saved)
+
+
+def test_the_page_names_every_kind_and_field_and_limit() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "graph.md").read_text(encoding="utf-8")
+    rows = {
+        kind: row
+        for row in page.splitlines()
+        if row.startswith("| ")
+        for kind in row.split("|")[1].strip().split(", ")
+    }
+    for kind, cls in QUANTISED_NODES.items():
+        for field in fields(cls):
+            assert field.name == "name" or f"`{field.name}`" in rows[kind], (kind, field.name)
+    for limit in (n for n in vars(graph_file) if n.startswith("MAX_")):
+        assert f"`{limit}`" in page
 
 
 def test_numbers_are_counted_before_they_are_read(
