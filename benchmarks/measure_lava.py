@@ -24,15 +24,20 @@ from depth_snn.data.frames import open_frames
 from depth_snn.errors import DepthError, EngineError
 from depth_snn.figures import Figure, found_now, publish
 from loihi import simulate_on_lava
+from loihi.block_plan import find_blocks
+from loihi.request import Blocks
 from sims import reference
 
 COMMAND = "python benchmarks/measure_lava.py"
-NETWORKS = {"tiny": "lava_block", "small": "lava_street"}
-"""Shipped networks and what their figures are called."""
-NAMES = tuple(
-    f"{name}_{what}"
-    for name in NETWORKS.values()
-    for what in ("mismatches", "values", "gate_spikes")
+NETWORKS = ("tiny", "small")
+"""Shipped networks; the figures are called after them."""
+COUNTED = ("mismatches", "frames", "values", "gate_spikes")
+MODELS: tuple[Blocks, ...] = ("leaf", "sub")
+"""The two models of a block, each of which runs the tiny network."""
+NAMES = (
+    *(f"lava_{network}_{what}" for network in NETWORKS for what in COUNTED),
+    "lava_blocks_mismatches",
+    "lava_blocks_values",
 )
 SCENE = "scene:driving"
 
@@ -86,26 +91,53 @@ def measure(network: str, frames: int, deadline_s: float) -> dict[str, Figure]:
     found = compare("Lava against reference", dict(lava.by_step), dict(want), frames)
     if found["first"]:
         print(found["first"])
+    figures = {}
+    if network == "tiny":
+        figures = measure_blocks(setup.graph, inputs, want, deadline_s)
     found["gate_spikes"] = counts["gate spikes"]
+    command = COMMAND if network == "tiny" else f"{COMMAND} --only small"
+    return figures | {
+        f"lava_{network}_{what}": found_now(found[what], unit="", command=command)
+        for what in COUNTED
+    }
+
+
+def measure_blocks(
+    graph: Graph,
+    inputs: Mapping[str, npt.NDArray[np.int64]],
+    want: Mapping[str, npt.NDArray[np.int64]],
+    deadline_s: float,
+) -> dict[str, Figure]:
+    """The same frames with each attention and MLP as one process, by either of its models."""
+    mismatches = values = 0
+    for blocks in MODELS:
+        lava = simulate_on_lava(graph, inputs, deadline_s=deadline_s, blocks=blocks)
+        found = compare(f"blocks by {blocks}", dict(lava.by_step), dict(want), 0)
+        mismatches += found["mismatches"]
+        values += found["values"]
+        count = len(find_blocks(graph))
+        print(f"{count} blocks by their {blocks} model: {lava.seconds:.1f} s in Lava")
+        if found["first"]:
+            print(found["first"])
     return {
-        f"{NETWORKS[network]}_{what}": found_now(found[what], unit="", command=COMMAND)
-        for what in ("mismatches", "values", "gate_spikes")
+        "lava_blocks_mismatches": found_now(mismatches, unit="", command=COMMAND),
+        "lava_blocks_values": found_now(values, unit="", command=COMMAND),
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--frames", type=int, default=8, help="frames of tiny (default 8)")
-    parser.add_argument(
-        "--small-frames", type=int, default=3, help="frames of small (default 3; 0: left out)"
-    )
+    parser.add_argument("--only", choices=NETWORKS, help="one network; small takes many minutes")
+    parser.add_argument("--frames", type=int, default=24, help="frames of tiny (default 24)")
+    parser.add_argument("--small-frames", type=int, default=3, help="frames of small (default 3)")
     parser.add_argument("--deadline", type=float, default=600, help="seconds for each Lava run")
     options = parser.parse_args()
     try:
-        figures = measure("tiny", options.frames, options.deadline)
-        if options.small_frames:
-            figures |= measure("small", options.small_frames, options.deadline)
+        frames = {"tiny": options.frames, "small": options.small_frames}
+        figures: dict[str, Figure] = {}
+        for network in NETWORKS if options.only is None else (options.only,):
+            figures |= measure(network, frames[network], options.deadline)
     except DepthError as error:
         print(f"measure_lava: error: {error}", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -53,8 +54,8 @@ class Graph:
         object.__setattr__(self, "nodes", tuple(self.nodes))
         object.__setattr__(self, "edges", tuple(self.edges))
         object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
-        names = [n.name for n in self.nodes]
-        doubled = sorted({n for n in names if names.count(n) > 1})
+        counts = Counter(n.name for n in self.nodes)
+        doubled = sorted(name for name, count in counts.items() if count > 1)
         if doubled:
             raise GraphError(f"graph {self.name!r}: node names used twice: {', '.join(doubled)}")
         for edge in self.edges:
@@ -122,15 +123,25 @@ class Graph:
         Raises:
             GraphError: if the edges form a cycle.
         """
-        waiting = {n.name: {e.source for e in self.incoming[n.name]} for n in self.nodes}
+        waiting = {n.name: len(self.incoming[n.name]) for n in self.nodes}
+        places = {n.name: i for i, n in enumerate(self.nodes)}
+        after: dict[str, list[str]] = {n.name: [] for n in self.nodes}
+        for edge in self.edges:
+            after[edge.source].append(edge.target)
         done: list[Node] = []
-        while waiting:
-            ready = [name for name, sources in waiting.items() if not sources & waiting.keys()]
-            if not ready:
-                raise GraphError(f"graph {self.name!r}: cycle through {', '.join(sorted(waiting))}")
+        ready = [name for name, count in waiting.items() if not count]
+        while ready:
             done.extend(self.by_name[name] for name in ready)
+            freed = []
             for name in ready:
                 del waiting[name]
+                for target in after[name]:
+                    waiting[target] -= 1
+                    if not waiting[target]:
+                        freed.append(target)
+            ready = sorted(freed, key=places.__getitem__)
+        if waiting:
+            raise GraphError(f"graph {self.name!r}: cycle through {', '.join(sorted(waiting))}")
         return tuple(done)
 
     @cached_property

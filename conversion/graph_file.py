@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from conversion.graph import Edge, Graph
 from conversion.nodes import QUANTISED_NODES, Node
-from depth_snn.errors import GraphError
+from depth_snn.errors import GraphError, one_line
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 
 FORMAT = "depth-snn-graph"
@@ -26,7 +26,12 @@ they were."""
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in all arrays of a file, and in any value that a node shows."""
+MAX_DELAY = 2**20
+"""Steps of an edge: far beyond any path through a network."""
 MAX_JSON_BYTES = 2**24
+MAX_PACKING = 1100
+"""Bytes of an array for each byte kept of it: gzip packs 1032 to 1 at most. A file that claims more
+holds nothing there, and would take memory without limit for what it does not hold."""
 
 
 def save_graph(graph: Graph, path: Path | str) -> None:
@@ -115,30 +120,34 @@ def load_graph(path: Path | str) -> Graph:
         with h5py.File(path, "r") as file:
             return _read(file)
     except GraphError as error:
-        raise GraphError(f"{path}: {error}") from None
+        # What the file says may stand in the message.
+        raise GraphError(one_line(f"{path}: {error}")) from None
     except (
         OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError,
-        MemoryError,
+        MemoryError, OverflowError,
     ) as error:  # fmt: skip
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise GraphError(f"{path}: not a readable graph file ({first})") from None
+        raise GraphError(one_line(f"{path}: not a readable graph file ({first})")) from None
 
 
 def _read(file: h5py.File) -> Graph:
     if _text(file.attrs.get("format")) != FORMAT:
         raise GraphError(f"not a {FORMAT} file; make one with `depth-snn convert`")
-    version = int(file.attrs["format_version"])
+    version = file.attrs["format_version"]
+    if not isinstance(version, int | np.integer):
+        raise GraphError(f"format version {version!r} is not a whole number")
     if not 1 <= version <= FORMAT_VERSION:
         raise GraphError(f"format version {version}; this program reads up to {FORMAT_VERSION}")
+    for key in ("nodes", "edges", "meta"):
+        _check_link(file, key)
     groups = file["nodes"]
+    if not isinstance(groups, h5py.Group):
+        raise GraphError("'nodes' is not a group of nodes")
     if len(groups) > MAX_NODES:
         raise GraphError(f"{len(groups)} nodes, more than the limit of {MAX_NODES}")
     _check_sizes(groups)
     nodes = tuple(_read_node(groups[key]) for key in sorted(groups))
-    edges = tuple(
-        Edge(source=str(s), target=str(t), port=str(p), source_port=str(o), delay=int(d))
-        for s, t, p, o, d in _read_json(file["edges"], "edges")
-    )
+    edges = tuple(_edge(row) for row in _read_json(file["edges"], "edges"))
     return Graph(
         name=_text(file.attrs["name"]),
         dialect=_dialect(file),
@@ -146,6 +155,17 @@ def _read(file: h5py.File) -> Graph:
         edges=edges,
         meta=_read_json(file["meta"], "meta"),
     )
+
+
+def _edge(row: Any) -> Edge:
+    """An edge from its row in the file: source, target, port, source port, delay."""
+    texts, delay = (row[:4], row[4]) if isinstance(row, list) and len(row) == 5 else ([], 0)
+    if len(texts) < 4 or not all(type(text) is str for text in texts):
+        raise GraphError(f"edges: {row!r:.100} is not [source, target, port, source port, delay]")
+    if type(delay) is not int or not 0 <= delay <= MAX_DELAY:
+        raise GraphError(f"edges: delay {delay!r:.100} of {texts[0]!r} is outside 0..{MAX_DELAY}")
+    source, target, port, source_port = texts
+    return Edge(source=source, target=target, port=port, source_port=source_port, delay=delay)
 
 
 def _dialect(file: h5py.File) -> str:
@@ -159,23 +179,45 @@ def _check_sizes(groups: h5py.Group) -> None:
     """Count what the file claims to hold before any of it is read."""
     total = 0
     for key in groups:
+        _check_link(groups, key)
+        if not isinstance(groups[key], h5py.Group):
+            raise GraphError(f"node {key!r} is an array, not a group")
         for name in groups[key]:
-            # Links could lead out of the file; save_graph writes none.
-            if not isinstance(groups[key].get(name, getlink=True), h5py.HardLink):
-                raise GraphError(f"array {name!r} is a link, not an array inside the file")
+            _check_link(groups[key], name)
             dataset = groups[key][name]
             if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "i":
                 raise GraphError(f"{name!r} is not an array of integers")
-            if dataset.is_virtual or dataset.external:
-                raise GraphError(f"array {name!r} is kept outside the file")
+            _check_storage(dataset, name)
             total += int(dataset.size)
     if total > MAX_VALUES:
         raise GraphError(f"{total} numbers in arrays, more than the limit of {MAX_VALUES}")
 
 
+def _check_link(group: h5py.Group, name: str) -> None:
+    """Links could lead out of the file; save_graph writes none."""
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise GraphError(f"not a readable graph file ({name!r} is missing)")
+    if not isinstance(link, h5py.HardLink):
+        raise GraphError(f"{name!r} is a link, not an array or a group inside the file")
+
+
+def _check_storage(dataset: h5py.Dataset, name: str) -> None:
+    """Refuse what is kept elsewhere, or not kept at all."""
+    if dataset.is_virtual or dataset.external:
+        raise GraphError(f"array {name!r} is kept outside the file")
+    if dataset.size is None:
+        raise GraphError(f"array {name!r} is empty")
+    held = dataset.id.get_storage_size()
+    if dataset.size * dataset.dtype.itemsize > MAX_PACKING * held:
+        raise GraphError(f"array {name!r} claims {dataset.size} numbers and holds {held} bytes")
+
+
 def _read_json(dataset: h5py.Dataset, what: str) -> Any:
-    if dataset.dtype != np.uint8 or dataset.size > MAX_JSON_BYTES:
+    right = isinstance(dataset, h5py.Dataset) and dataset.dtype == np.uint8 and dataset.ndim == 1
+    if not right or dataset.size > MAX_JSON_BYTES:
         raise GraphError(f"{what}: expected at most {MAX_JSON_BYTES} bytes of JSON text")
+    _check_storage(dataset, what)
     return json.loads(bytes(dataset[()]).decode())
 
 

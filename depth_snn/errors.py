@@ -56,3 +56,8 @@ class BudgetError(DepthError):
 
 class FigureError(DepthError):
     """A stated figure is malformed, unknown, or without a line of meaning."""
+
+
+def one_line(text: str) -> str:
+    """Text that may quote a file, as one line that is safe to print: no breaks, no controls."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

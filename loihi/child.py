@@ -30,6 +30,7 @@ def build(folder: Path) -> Network:
         frames=options["frames"],
         probes=options["probes"],
         stock=options["stock"],
+        blocks=options["blocks"],
         folder=folder,
     )
 

@@ -12,15 +12,22 @@ import numpy as np
 from conversion.graph import Edge, Graph
 from conversion.nodes import Input
 from loihi import shim
+from loihi.block_plan import ENTRY, GATE, BlockPlan, find_blocks, outer_edges
+from loihi.blocks.attention import AttentionBlock
+from loihi.blocks.mlp import MlpBlock
 from loihi.drive import Network
 from loihi.integers import INT32_MAX, IntArray
 from loihi.leaves import leaf_process
+from loihi.models import Models
 from loihi.processes.lines import DelayLines, Recorder, Source, model_with_ports
 from loihi.request import membrane_read
 from loihi.stock import stock_process, stock_suffices
 
 WIDE_PORTS = frozenset({("RestoreGate", "ledger"), ("Output", "out")})
 """Output ports whose values may pass 32 bits; all others are sent as int32, as Lava's are."""
+
+
+BLOCKS = {"mlp": MlpBlock, "attention": AttentionBlock}
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,10 @@ class Wiring:
     graph: Graph
     sources: dict[tuple[str, str], Any] = field(default_factory=dict)
     targets: dict[tuple[str, str], Any] = field(default_factory=dict)
-    processes: list[Any] = field(default_factory=list)
 
     def add(self, name: str, process: Any, ports: Mapping[str, str]) -> None:
         """Enter the ports of a process under the names of its node."""
         node = self.graph.by_name[name]
-        self.processes.append(process)
         for port, attribute in ports.items():
             table = self.sources if port in node.outputs else self.targets
             table[name, port] = getattr(process, attribute)
@@ -56,6 +61,7 @@ def build_network(
     frames: int,
     probes: list[str],
     stock: bool,
+    blocks: str,
     folder: Path,
 ) -> Network:
     """Make and connect all processes.
@@ -66,6 +72,8 @@ def build_network(
         frames: Number of frames T.
         probes: ``node.port`` keys to record, in the order of the files the recorder writes.
         stock: Use stock Lava processes where they compute the same.
+        blocks: ``"leaf"`` or ``"sub"``: encoder blocks as one process each, with that model;
+            ``"apart"``: a process for each node.
         folder: Where the recorder writes.
 
     Returns:
@@ -73,10 +81,12 @@ def build_network(
     """
     steps = frames + max(graph.lags.values())
     wiring = Wiring(graph)
-    models: dict[Any, Any] = {}
+    models = Models(select_sub_proc_model=blocks == "sub")
     source = _add_source(wiring, inputs, models)
+    plans = [] if blocks == "apart" else find_blocks(graph)
+    inside = _add_blocks(wiring, plans)
     for node in graph.nodes:
-        if isinstance(node, Input):
+        if isinstance(node, Input) or node.name in inside:
             continue
         read = f"{node.name}.membrane" in probes or membrane_read(graph, node.name)
         if stock and stock_suffices(graph, node, needs_membrane=read):
@@ -84,31 +94,28 @@ def build_network(
         else:
             process, ports = leaf_process(graph, node)
         wiring.add(node.name, process, ports)
-    _connect(wiring, models)
+    _connect(wiring, outer_edges(graph, plans), models)
     _add_recorder(wiring, probes, steps, folder, models)
-    _discover(wiring.processes, models)
-    cfg = shim.Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
+    cfg = shim.Loihi2SimCfg(
+        select_tag="fixed_pt",
+        select_sub_proc_model=blocks == "sub",
+        exception_proc_model_map=models,
+    )
     return Network(start=source, run_cfg=cfg, steps=steps)
 
 
-def _discover(processes: list[Any], models: dict[Any, Any]) -> None:
-    """Let Lava find and select the model of each class once.
-
-    Left alone it would execute every file beside the class again for each process of it.
-    """
-    cfg = shim.Loihi2SimCfg(select_tag="fixed_pt")
-    by_class: dict[Any, Any] = {}
-    for process in processes:
-        if process in models:
-            continue
-        kind = type(process)
-        if kind not in by_class:
-            found = shim.ProcGroupDiGraphs._find_proc_models(process)
-            by_class[kind] = cfg.select(process, found)
-        models[process] = by_class[kind]
+def _add_blocks(wiring: Wiring, plans: list[BlockPlan]) -> set[str]:
+    """Add a process for each block; returns the names of the nodes that are inside one."""
+    for plan in plans:
+        process = BLOCKS[plan.kind](plan=plan, name=plan.name)
+        for role, node in plan.parts.items():
+            wiring.sources[node.name, "out"] = getattr(process, f"{role}_out")
+        for port in (ENTRY, GATE):
+            wiring.targets[plan.name, port] = getattr(process, port)
+    return {node.name for plan in plans for node in plan.parts.values()}
 
 
-def _add_source(wiring: Wiring, inputs: Mapping[str, IntArray], models: dict[Any, Any]) -> Any:
+def _add_source(wiring: Wiring, inputs: Mapping[str, IntArray], models: Models) -> Any:
     names = [node.name for node in wiring.graph.of_kind("Input")]
     arrays = [np.reshape(inputs[name], (len(inputs[name]), -1)) for name in names]
     source = Source(arrays=arrays, name="source")
@@ -119,10 +126,10 @@ def _add_source(wiring: Wiring, inputs: Mapping[str, IntArray], models: dict[Any
     return source
 
 
-def _connect(wiring: Wiring, models: dict[Any, Any]) -> None:
+def _connect(wiring: Wiring, between: list[Edge], models: Models) -> None:
     """Connect all edges; edges that delay the same port equally share one line."""
     delayed: dict[tuple[str, str, int], list[Edge]] = {}
-    for edge in wiring.graph.edges:
+    for edge in between:
         if edge.delay == 0:
             target = wiring.targets[edge.target, edge.port]
             wiring.sources[edge.source, edge.source_port].connect(target)
@@ -142,7 +149,7 @@ def _connect(wiring: Wiring, models: dict[Any, Any]) -> None:
 
 
 def _add_recorder(
-    wiring: Wiring, probes: list[str], steps: int, folder: Path, models: dict[Any, Any]
+    wiring: Wiring, probes: list[str], steps: int, folder: Path, models: Models
 ) -> None:
     ports = []
     for key in probes:

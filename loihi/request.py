@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +14,20 @@ from conversion.nodes import LIF, Input
 from depth_snn.errors import GraphError, InputError
 from loihi.integers import IntArray
 
+Blocks = Literal["apart", "leaf", "sub"]
+"""A process for each node; or one for each attention and MLP, by its leaf or its sub-processes."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """A checked run: graph, inputs by node, what to record, and whether to use stock processes."""
+    """A checked run: graph, inputs by node, what to record, and which processes to use."""
 
     graph: Graph
     inputs: Mapping[str, IntArray]
     frames: int
     probes: tuple[str, ...]
     stock: bool
+    blocks: Blocks
 
     @property
     def steps(self) -> int:
@@ -36,20 +41,25 @@ def make_request(
     *,
     probes: Collection[str] | None,
     stock: bool,
+    blocks: Blocks = "apart",
 ) -> Request:
     """Check graph, inputs and probes.
 
     Raises:
         GraphError: if the graph is not quantised.
         InputError: if an input is missing, unknown, of the wrong shape or outside its range, or a
-            probe names no port.
+            probe names no port, or ``blocks`` is no word for how blocks run.
     """
+    if blocks not in get_args(Blocks):
+        raise InputError(f"blocks {blocks!r}: expected {', '.join(get_args(Blocks))}")
     if graph.dialect != "quantised":
         raise GraphError(f"graph {graph.name!r} is {graph.dialect}; Lava runs quantised graphs")
     arrays = _checked_inputs(graph, inputs)
     wanted = _checked_probes(graph, probes, stock=stock)
     frames = len(next(iter(arrays.values())))
-    return Request(graph=graph, inputs=arrays, frames=frames, probes=wanted, stock=stock)
+    return Request(
+        graph=graph, inputs=arrays, frames=frames, probes=wanted, stock=stock, blocks=blocks
+    )
 
 
 def membrane_read(graph: Graph, name: str) -> bool:

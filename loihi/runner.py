@@ -20,7 +20,7 @@ from loihi import segments
 from loihi.child import GRAPH_FILE, INPUTS_FILE
 from loihi.drive import OPTIONS_FILE
 from loihi.integers import IntArray
-from loihi.request import Request, make_request
+from loihi.request import Blocks, Request, make_request
 from loihi.shim import require_lava
 from loihi.supervisor import Child, supervise
 
@@ -48,6 +48,7 @@ def simulate_on_lava(
     *,
     deadline_s: float = 120.0,
     stock: bool = False,
+    blocks: Blocks = "apart",
     probes: Collection[str] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> LavaResult:
@@ -59,6 +60,8 @@ def simulate_on_lava(
         deadline_s: Wall time in seconds for the whole run.
         stock: Use Lava's own Dense and LIF where they compute a node exactly; such a LIF shows no
             membrane.
+        blocks: ``"apart"``: a process for each node. ``"leaf"``: attentions and MLPs are one
+            process each, with its fast leaf model; ``"sub"``: with its model made of processes.
         probes: ``node.port`` keys to record; all of them by default.
         on_progress: Called now and then with the number of steps done.
 
@@ -72,7 +75,7 @@ def simulate_on_lava(
         EngineError: if the run fails or misses its deadline.
     """
     version = require_lava()
-    request = make_request(graph, inputs, probes=probes, stock=stock)
+    request = make_request(graph, inputs, probes=probes, stock=stock, blocks=blocks)
     with tempfile.TemporaryDirectory(prefix="dsnn-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         prefix = segments.new_prefix()
@@ -94,6 +97,7 @@ def _write(request: Request, folder: Path, prefix: str) -> None:
         "frames": request.frames,
         "probes": request.probes,
         "stock": request.stock,
+        "blocks": request.blocks,
         "prefix": prefix,
         "parent": os.getpid(),
     }

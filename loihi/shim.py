@@ -28,6 +28,7 @@ _HOMES = {
     "PyInPort": "lava.magma.core.model.py.ports",
     "PyOutPort": "lava.magma.core.model.py.ports",
     "LavaPyType": "lava.magma.core.model.py.type",
+    "AbstractSubProcessModel": "lava.magma.core.model.sub.model",
     "PyLoihiProcessModel": "lava.magma.core.model.py.model",
     "LoihiProtocol": "lava.magma.core.sync.protocols.loihi_protocol",
     "CPU": "lava.magma.core.resources",

@@ -90,13 +90,20 @@ def _neurons(graph: Graph, node: LIF) -> Any:
     return shim.LIF(**rule)
 
 
+def matrix_entries(node: Node) -> int:
+    """Entries of the one matrix that a stock Dense keeps for a Dense or a Skip; 0 for others."""
+    if isinstance(node, Dense):
+        return (node.tokens * node.repeat) ** 2 * node.weight.size
+    return (node.tokens * node.channels) ** 2 if isinstance(node, Skip) else 0
+
+
 def _below(bound: int | None, limit: int) -> bool:
     return bound is not None and bound < limit
 
 
 def _synapses(node: Node, copies: int, weight: Any, exponent: int) -> Any:
     """One Dense over all ``copies``: 2W and one exponent less, as MIXED keeps even weights only."""
-    entries = copies * copies * weight.size
+    entries = matrix_entries(node)
     if entries > MAX_MATRIX:
         raise EngineError(
             f"node {node.name!r}: a stock Lava Dense would hold {entries} weights, more than "

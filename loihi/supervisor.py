@@ -100,10 +100,12 @@ def _await_status(
     while True:
         ended = process.poll()
         status_path = child.folder / STATUS_FILE
+        # Looked at before the counter, so that the last step is told too.
+        has_status = status_path.exists()
         if on_progress is not None and (steps := _steps_done(child.folder)) > done:
             done = steps
             on_progress(done)
-        if status_path.exists():
+        if has_status:
             status: dict[str, Any] = json.loads(status_path.read_text())
             return status
         if ended is not None:

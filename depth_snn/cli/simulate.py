@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stock", action="store_true",
                         help="with lava: stock Lava processes wherever they suffice")  # fmt: skip
     parser.add_argument(
+        "--blocks", choices=("apart", "leaf", "sub"), default="apart",
+        help="with lava: a process for each node (default), or attentions and MLPs as one process "
+        "each, by a fast leaf model or by a model made of processes",
+    )  # fmt: skip
+    parser.add_argument(
         "--deadline", type=seconds, metavar="S", help="with lava: give up after S seconds"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write every node's values (HDF5)")
@@ -107,7 +112,7 @@ def _simulate(args: argparse.Namespace, graph: Any, inputs: Any) -> Any:
         return run_reference(graph, inputs)
     frames = len(next(iter(inputs.values()), ()))
     deadline = args.deadline or lava_deadline(frames + max(graph.lags.values()))
-    return run_lava(graph, inputs, deadline, args.stock)[0]
+    return run_lava(graph, inputs, deadline, args.stock, blocks=args.blocks)[0]
 
 
 def _compare(values: Any, other: Any) -> int:

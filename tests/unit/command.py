@@ -11,8 +11,8 @@ from depth_snn.cli.main import main
 
 TINY = ("--network", "tiny")
 PROGRESS = (
-    "frames:", "reference simulator", "steps:", "clips painted:", "clips:", "groups:",
-    "passes:", "passes measured:", "settings tried:",
+    "frames:", "reference simulator", "Lava, steps", "steps:", "clips painted:", "clips:",
+    "groups:", "files:", "passes:", "passes measured:", "settings tried:",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conversion.graph_file import load_graph, save_graph
+from depth_snn.cli.main import main
 from loihi import lava_available
 from sims.inputs_file import load_arrays, save_arrays
 from tests.unit.command import depth_snn, refused
@@ -105,6 +106,21 @@ def test_lava_equals_the_reference(finished: Path, tmp_path: Path) -> None:
     assert done.code == 0, done
     ports = len(load_arrays(values))
     assert f"of {ports} ports" in done.out and "\n0 mismatches in" in done.out
+
+
+@pytest.mark.skipif(not LAVA, reason=f"needs Lava: {WHY}")
+def test_lava_shows_its_steps_and_keeps_its_deadline(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(word) for word in simulate(finished, "--engine", "lava", "--stock")]
+    assert main(words) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "Lava, steps" in line]
+    frames = len(load_arrays(finished / "inputs.h5")["pixels"])
+    steps = frames + max(load_graph(finished / "graph.h5").lags.values())
+    assert lines[0].startswith(f"Lava, steps: 0 of {steps} ") and "building" in lines[0]
+    shown = [int(line.split()[2]) for line in lines]
+    assert shown == sorted(shown) and shown[-1] == steps and len(shown) > 2
+    refused(depth_snn(*words, "--deadline", "0.5"), "did not finish within 0.5 s")
 
 
 def budget(tmp_path: Path, text: str) -> Path:

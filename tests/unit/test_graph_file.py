@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from conversion.graph import Graph
-from conversion.graph_file import FORMAT, FORMAT_VERSION, load_graph, save_graph
-from conversion.nodes import LIF, QUANTISED_NODES, Conv, Delta, Dense
+from conversion import graph_file
+from conversion.graph import Edge, Graph
+from conversion.graph_file import FORMAT_VERSION, load_graph, save_graph
+from conversion.nodes import LIF, QUANTISED_NODES, Conv, Delta, Dense, Input, Node, Skip
 from depth_snn.errors import DepthError, GraphError
-from depth_snn.sealed import seal_of
 from sims.fast import simulate
 from sims.reference import simulate as simulate_reference
 from tests.conformance.building import Inputs
 from tests.conformance.cases import block_case, picture_case
 from tests.conformance.merging import merged
 from tests.conformance.spiking import spiking_case, stock_case
+from tests.unit.hostile_graphs import ATTACKS, reseal
 from tests.unit.small import random_network
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -190,82 +192,6 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
     assert "not a depth-snn-graph file" in refusal(tmp_path / "other.h5")
 
 
-def reseal(path: Path) -> None:
-    """Give an edited file a valid checksum, so that what lies behind it is tested."""
-    data = path.read_bytes()
-    path.write_bytes(seal_of(path, FORMAT) + data[512:])
-
-
-def set_fields(file: h5py.File, kind: str, **changes: object) -> None:
-    group = next(g for g in file["nodes"].values() if g.attrs["kind"] == kind.encode())
-    group.attrs["fields"] = np.bytes_(json.dumps(json.loads(group.attrs["fields"]) | changes))
-
-
-def replace_array(file: h5py.File, kind: str, key: str, **how: object) -> None:
-    group = next(g for g in file["nodes"].values() if g.attrs["kind"] == kind.encode())
-    del group[key]
-    if "link" in how:
-        group[key] = how["link"]
-    elif how:
-        group.create_dataset(key, **how)
-
-
-HUGE = {"shape": (2**20, 2**20), "dtype": "i1", "chunks": (2**10, 2**10)}
-ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
-    "newer": (lambda f: f.attrs.__setitem__("format_version", 4), "format version 4"),
-    "older": (lambda f: f.attrs.__setitem__("format_version", 0), "format version 0"),
-    "version text": (lambda f: f.attrs.__setitem__("format_version", "x"), "not a readable"),
-    "format": (lambda f: f.attrs.__setitem__("format", "other"), "not a depth-snn-graph"),
-    "dialect": (lambda f: f.attrs.__setitem__("dialect", "float"), "dialect 'float'"),
-    "extra field": (lambda f: set_fields(f, "Skip", colour=3), "wrong fields.*colour"),
-    "float field": (lambda f: set_fields(f, "Skip", tokens=8.0), "tokens is no int"),
-    "bool field": (lambda f: set_fields(f, "Dense", exponent=True), "exponent is no int"),
-    "number for bool": (lambda f: set_fields(f, "SigmaDelta", gated=1), "gated is no bool"),
-    "no groups": (lambda f: set_fields(f, "Dense", repeat=0), "repeat 0"),
-    "many groups": (lambda f: set_fields(f, "Dense", repeat=2**40), "out of range"),
-    "no stride": (lambda f: set_fields(f, "Conv", stride=0), "stride 0"),
-    "huge padding": (lambda f: set_fields(f, "Conv", padding=2**40), "padding 1099511627776"),
-    "wide padding": (lambda f: set_fields(f, "Conv", padding=2**19), "out of range"),
-    "flat kernel": (lambda f: replace_array(f, "Conv", "weight", data=np.ones((2, 3), "i1")),
-                    "weight has shape"),
-    "index outside": (lambda f: replace_array(f, "Regroup", "index", data=np.array([[0, 10**6]])),
-                      "outside 0"),
-    "index twice": (lambda f: replace_array(f, "Regroup", "index", data=np.array([[3, 3]])),
-                    "position 3 twice"),
-    "no index": (lambda f: replace_array(f, "Regroup", "index", data=np.zeros((0, 4), "i1")),
-                 "index has shape"),
-    "no kernel": (lambda f: set_fields(f, "SumPool", kernel_down=0), "kernel_down 0"),
-    "list of steps": (lambda f: set_fields(f, "Delay", steps=[2]), "both as text and as an array"),
-    "steps back": (lambda f: replace_array(f, "Delay", "steps", data=np.array([-1])), "negative"),
-    "endless delay": (lambda f: replace_array(f, "Delay", "steps", data=np.array([2**40])),
-                      "would hold"),
-    "many neurons": (lambda f: set_fields(f, "LIF", channels=2**30), "out of range"),
-    "odd bias": (lambda f: replace_array(f, "LIF", "bias", data=np.array([1] * 99)),
-                 "bias has shape"),
-    "text field": (lambda f: set_fields(f, "LIF", dv="3"), "dv is no int"),
-    "given twice": (lambda f: set_fields(f, "Dense", weight=[[1]]), "both as text and as an array"),
-    "list for array": (lambda f: (replace_array(f, "Dense", "weight"),
-                                  set_fields(f, "Dense", weight=[[1]])), "weight is no IntArray"),
-    "big weight": (lambda f: replace_array(f, "Dense", "weight", data=np.full((6, 6), 300)),
-                   "beyond ±127"),
-    "float array": (lambda f: replace_array(f, "Dense", "weight", data=np.ones((6, 6))),
-                    "not an array of integers"),
-    "no array": (lambda f: replace_array(f, "Dense", "weight"), "wrong fields"),
-    "huge array": (lambda f: replace_array(f, "Dense", "weight", **HUGE), "more than the limit"),
-    "soft link": (lambda f: replace_array(f, "Dense", "weight", link=h5py.SoftLink("/edges")),
-                  "is a link"),
-    "outer link": (lambda f: replace_array(f, "Dense", "weight",
-                                           link=h5py.ExternalLink("/elsewhere.h5", "/x")),
-                   "is a link"),
-    "huge shape": (lambda f: set_fields(f, "Input", shape=[2**20, 2**20]), "out of range"),
-    "bad edges": (lambda f: f["edges"].__setitem__(0, 255), "not a readable"),
-    "no edges": (lambda f: f.__delitem__("edges"), "not a readable"),
-    "no nodes": (lambda f: f.__delitem__("nodes"), "not a readable"),
-    "kind": (lambda f: f["nodes/000000"].attrs.__setitem__("kind", "Magic"),
-             "unknown kind 'Magic'"),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_hostile_files(saved: Path, attack: str) -> None:
     change, said = ATTACKS[attack]
@@ -287,6 +213,40 @@ def test_random_damage_is_refused(saved: Path) -> None:
         if bytes(data) != original:
             saved.write_bytes(bytes(data))
             refusal(saved)
+
+
+def test_the_page_names_every_kind_and_field_and_limit() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "graph.md").read_text(encoding="utf-8")
+    rows = {
+        kind: row
+        for row in page.splitlines()
+        if row.startswith("| ")
+        for kind in row.split("|")[1].strip().split(", ")
+    }
+    for kind, cls in QUANTISED_NODES.items():
+        for field in fields(cls):
+            assert field.name == "name" or f"`{field.name}`" in rows[kind], (kind, field.name)
+    for limit in (n for n in vars(graph_file) if n.startswith("MAX_")):
+        assert f"`{limit}`" in page
+
+
+def test_numbers_are_counted_before_they_are_read(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conversion.graph_file.MAX_VALUES", 10)
+    assert "more than the limit of 10" in refusal(saved)
+
+
+def test_many_nodes_are_put_in_order_in_time() -> None:
+    """A file may name 100,000 nodes; looking for each among all the others would take hours."""
+    count = 20_000
+    nodes: list[Node] = [Input(name="0", shape=(1, 1), lo=0, hi=1)]
+    nodes += [Skip(name=str(i), tokens=1, channels=1, exponent=0) for i in range(1, count)]
+    edges = tuple(Edge(source=str(i - 1), target=str(i)) for i in range(1, count))
+    began = time.process_time()
+    graph = Graph(name="long", dialect="quantised", nodes=tuple(nodes[::-1]), edges=edges)
+    assert [node.name for node in graph.order] == [str(i) for i in range(count)]
+    assert time.process_time() - began < 10
 
 
 ODD_VALUES = (-1, 0, 1, 3, 2**31, 2**70, 1.5, "x", "", None, True, [], [1, 2], {"a": 1})

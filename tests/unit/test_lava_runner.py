@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,141 +20,38 @@ from conversion.graph import Edge, Graph
 from conversion.nodes import Delta, Input, Skip
 from depth_snn.errors import EngineError, GraphError, InputError, MissingDependency
 from loihi import hardware_available, lava_available, require_hardware, segments, simulate_on_lava
+from loihi.failures.cases import CASES, MORE, Case, Outcome, processes_of, run_case
 from loihi.integers import IntArray
-from loihi.supervisor import Child, supervise
 
 OK, WHY = lava_available()
 needs_lava = pytest.mark.skipif(not OK, reason=f"running on Lava needs Lava: {WHY}")
 
-FAULTY = """
-import os, signal, sys, time
-from pathlib import Path
-import numpy as np
-from loihi import shim
-from loihi.drive import Network, drive
-
-MODE = sys.argv[2]
-
-class Front(shim.AbstractProcess):
-    def __init__(self):
-        super().__init__(name="front")
-        if MODE == "process constructor":
-            raise ValueError("no such neuron")
-        self.out = shim.OutPort(shape=(2,))
-
-class Back(shim.AbstractProcess):
-    def __init__(self):
-        super().__init__(name="back")
-        self.a_in = shim.InPort(shape=(2,))
-
-def at_fault(step):
-    if step < 3:
-        return False
-    if MODE == "exception":
-        raise ZeroDivisionError("in the middle")
-    if MODE == "killed actor":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if MODE == "exit":
-        os._exit(7)
-    if MODE == "killed child":
-        os.kill(os.getppid(), signal.SIGKILL)
-    if MODE == "hang":
-        time.sleep(1000)
-    return MODE == "missing send"
-
-@shim.implements(proc=Front, protocol=shim.LoihiProtocol)
-@shim.requires(shim.CPU)
-@shim.tag("fixed_pt")
-class FrontModel(shim.PyLoihiProcessModel):
-    out = shim.LavaPyType(shim.PyOutPort.VEC_DENSE, np.int32)
-    def __init__(self, params):
-        super().__init__(params)
-        if MODE == "model constructor":
-            raise ValueError("no such model")
-    def run_spk(self):
-        if not at_fault(self.time_step):
-            self.out.send(np.zeros(3 if MODE == "wrong shape" else 2, np.int32))
-
-@shim.implements(proc=Back, protocol=shim.LoihiProtocol)
-@shim.requires(shim.CPU)
-@shim.tag("fixed_pt")
-class BackModel(shim.PyLoihiProcessModel):
-    a_in = shim.LavaPyType(shim.PyInPort.VEC_DENSE, np.int32)
-    def run_spk(self):
-        self.a_in.recv()
-
-def build(folder):
-    front, back = Front(), Back()
-    front.out.connect(back.a_in)
-    models = {front: FrontModel, back: BackModel}
-    cfg = shim.Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
-    return Network(start=front, run_cfg=cfg, steps=6)
-
-drive(build, Path(sys.argv[1]))
-"""
-
-
-def _run_faulty(folder: Path, mode: str, deadline_s: float) -> tuple[float, str]:
-    script = folder / "faulty.py"
-    script.write_text(FAULTY)
-    prefix = segments.new_prefix()
-    (folder / "options.json").write_text(json.dumps({"prefix": prefix, "parent": os.getpid()}))
-    command = [sys.executable, str(script), str(folder), mode]
-    child = Child(command=command, folder=folder, prefix=prefix, what="Lava run")
-    try:
-        return supervise(child, deadline_s=deadline_s), ""
-    except EngineError as error:
-        return 0.0, str(error)
-    finally:
-        assert segments.remaining(prefix) == []
-        assert _alive(folder) == []
-
-
-def _alive(folder: Path) -> list[str]:
-    """Processes, not yet reaped ones apart, that carry the run's folder in their environment."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"TMPDIR={folder}\0".encode() in path.read_bytes():
-                found.append((path.parent / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found
-
 
 @needs_lava
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [
-        ("exception", "process 'front' failed with ZeroDivisionError: in the middle"),
-        ("wrong shape", "process 'front' failed with AssertionError"),
-        ("killed actor", "process 'front' ended by itself, killed by SIGKILL"),
-        ("exit", "process 'front' ended by itself, exit code 7"),
-        ("killed child", "ended without a result: killed by SIGKILL"),
-        ("process constructor", "ValueError: no such neuron"),
-        ("model constructor", "ValueError: no such model"),
-    ],
-)
-def test_each_failure_is_one_clear_line(tmp_path: Path, mode: str, words: str) -> None:
-    began = time.monotonic()
-    _, message = _run_faulty(tmp_path, mode, deadline_s=60)
-    assert words in message and "\n" not in message
-    assert time.monotonic() - began < 50
+@pytest.mark.parametrize("case", (*CASES, *MORE), ids=lambda case: case.name)
+def test_each_way_to_fail_is_one_clear_line_and_leaves_nothing(case: Case) -> None:
+    outcome = run_case(case)
+    assert outcome.handled, outcome
+    assert (case.words in outcome.message) if case.words else outcome.message == ""
+    assert "\n" not in outcome.message
+    assert outcome.processes >= 1 and outcome.processes_left == outcome.segments_left == 0
+    if case.deadline_s < 60:
+        assert case.deadline_s <= outcome.seconds < case.deadline_s + 20
+    else:
+        assert outcome.seconds < 50
 
 
-@needs_lava
-@pytest.mark.parametrize("mode", ["hang", "missing send"])
-def test_a_run_that_stands_still_ends_at_its_deadline(tmp_path: Path, mode: str) -> None:
-    began = time.monotonic()
-    _, message = _run_faulty(tmp_path, mode, deadline_s=3)
-    assert "did not finish within 3 s" in message and "\n" not in message
-    assert 3 <= time.monotonic() - began < 20
-
-
-@needs_lava
-def test_a_clean_run_leaves_nothing_behind(tmp_path: Path) -> None:
-    seconds, message = _run_faulty(tmp_path, "none", deadline_s=60)
-    assert message == "" and 0 < seconds < 60
+def test_an_outcome_with_anything_left_or_unsaid_is_not_handled() -> None:
+    case = CASES[1]
+    said = f"Lava run failed: {case.words}"
+    good = Outcome(case, said, 1.0, processes=3, segments=2, processes_left=0, segments_left=0)
+    assert good.handled
+    changes: list[dict[str, Any]] = [
+        {"message": ""}, {"message": f"{said}\nTraceback"}, {"processes": 0},
+        {"processes_left": 1}, {"segments_left": 1},
+    ]  # fmt: skip
+    assert not any(replace(good, **change).handled for change in changes)
+    assert not replace(good, case=CASES[0]).handled
 
 
 PARENT = """
@@ -161,14 +60,13 @@ from pathlib import Path
 from loihi.integers import IntArray
 from loihi.supervisor import Child, supervise
 folder = Path(sys.argv[1])
-command = [sys.executable, str(folder / "faulty.py"), str(folder), "hang"]
+command = [sys.executable, "-m", "loihi.failures.network", str(folder), "hang"]
 supervise(Child(command=command, folder=folder, prefix=sys.argv[2], what="run"), deadline_s=100)
 """
 
 
 @needs_lava
 def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "faulty.py").write_text(FAULTY)
     prefix = segments.new_prefix()
     root = str(Path(loihi.__file__).resolve().parents[1])
     parent = subprocess.Popen(
@@ -177,11 +75,11 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     )
     (tmp_path / "options.json").write_text(json.dumps({"prefix": prefix, "parent": parent.pid}))
     try:
-        _wait_until(lambda: len(_alive(tmp_path)) >= 4)
+        _wait_until(lambda: len(processes_of(tmp_path)) >= 4)
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    _wait_until(lambda: not _alive(tmp_path) and not segments.remaining(prefix))
+    _wait_until(lambda: not processes_of(tmp_path) and not segments.remaining(prefix))
 
 
 def _wait_until(condition: object, seconds: float = 30) -> None:

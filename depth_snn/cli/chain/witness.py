@@ -94,12 +94,16 @@ def run_lava(
     deadline_s: float,
     stock: bool,
     probes: Collection[str] | None = None,
+    **options: Any,
 ) -> tuple[SimResult, Any]:
-    """Lava's fixed-point simulation, aligned by frame, without event counts; and its raw result."""
-    from loihi import simulate_on_lava
+    """Lava's fixed-point simulation, aligned by frame, without event counts; and its raw result.
 
+    ``options`` are those of :func:`loihi.simulate_on_lava` that are not named here.
+    """
     frames = len(next(iter(inputs.values())))
-    raw = simulate_on_lava(graph, inputs, deadline_s=deadline_s, stock=stock, probes=probes)
+    raw = _lava_with_progress(
+        graph, inputs, deadline_s=deadline_s, stock=stock, probes=probes, **options
+    )
     values = {
         key: np.ascontiguousarray(array[lag : lag + frames])
         for key, array in raw.by_step.items()
@@ -108,14 +112,24 @@ def run_lava(
     return SimResult(frames=frames, values=values, counts={}), raw
 
 
+def _lava_with_progress(graph: Graph, inputs: Inputs, **options: Any) -> Any:
+    """Run Lava and show the steps done; building its processes takes seconds before the first."""
+    from loihi import simulate_on_lava
+
+    frames = len(next(iter(inputs.values())))
+    progress = Progress("Lava, steps", frames + max(graph.lags.values()))
+    progress.update(0, "building the processes")
+    raw = simulate_on_lava(graph, inputs, on_progress=progress.update, **options)
+    progress.finish()
+    return raw
+
+
 def lava_witness(
     graph: Graph, inputs: Inputs, *, deadline_s: float, stock: bool = False
 ) -> dict[str, Any]:
     """Run Lava and the reference simulator and compare every node at every *step*."""
-    from loihi import simulate_on_lava
-
     frames = len(next(iter(inputs.values())))
-    raw = simulate_on_lava(graph, inputs, deadline_s=deadline_s, stock=stock)
+    raw = _lava_with_progress(graph, inputs, deadline_s=deadline_s, stock=stock)
     reference = simulate_reference(graph, inputs)
     found = compare("Lava against reference", dict(raw.by_step), dict(reference.by_step), frames)
     steps = frames + max(graph.lags.values())

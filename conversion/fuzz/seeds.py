@@ -1,0 +1,109 @@
+"""Small graphs that hold every node type between them; what is mutated starts from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from conversion.graph import Edge, Graph
+from conversion.nodes import (
+    LIF,
+    Conv,
+    Delta,
+    Dense,
+    Input,
+    LinearAttention,
+    Output,
+    Regroup,
+    RestoreGate,
+    SigmaDelta,
+    Skip,
+)
+from conversion.passes.balance_delays import balance_delays
+
+TOKENS, CHANNELS = 2, 3
+
+
+def _coder(name: str, kind: type[Delta], channels: int = CHANNELS) -> Delta:
+    return kind(
+        name=name, tokens=TOKENS, channels=channels, stage=0, bias=np.arange(channels), shift=1,
+        lo=-127, hi=127,
+    )  # fmt: skip
+
+
+def chain_graph() -> Graph:
+    """Input → Delta → Dense and Skip → SigmaDelta → Output, with masks from an Input."""
+    nodes = (
+        Input(name="x", shape=(TOKENS, CHANNELS), lo=0, hi=255),
+        Input(name="mask", shape=(1, TOKENS), lo=0, hi=1),
+        _coder("code", Delta),
+        Dense(name="dense", tokens=TOKENS, weight=np.arange(-4, 5).reshape(3, 3), exponent=1),
+        Skip(name="skip", tokens=TOKENS, channels=CHANNELS, exponent=2),
+        _coder("sum", SigmaDelta),
+        Output(name="out", tokens=TOKENS, channels=CHANNELS),
+    )
+    edges = (
+        Edge(source="x", target="code"), Edge(source="mask", target="code", port="gate"),
+        Edge(source="code", target="dense"), Edge(source="code", target="skip"),
+        Edge(source="dense", target="sum"), Edge(source="skip", target="sum"),
+        Edge(source="mask", target="sum", port="gate"), Edge(source="sum", target="out"),
+    )  # fmt: skip
+    meta = {"scales": {"code": 0.5}, "classes": ["road", None, True, [1, 2]]}
+    graph = Graph(name="chain", dialect="quantised", nodes=nodes, edges=edges, meta=meta)
+    return balance_delays(graph)
+
+
+def gate_graph() -> Graph:
+    """Drives → LIF → RestoreGate, with its other inputs."""
+    nodes = (
+        Input(name="drive", shape=(2,), lo=0, hi=1000),
+        Input(name="sched", shape=(2, TOKENS), lo=0, hi=1),
+        Input(name="fixed", shape=(1,), lo=0, hi=2**40),
+        LIF(name="lif", count=2, du=4095, dv=400, vth=100, reset="subtract"),
+        RestoreGate(
+            name="gate", region_of=np.array([0, 1]), price=np.array([9, 7]), regions=2, hold=2,
+            cap_percent=15, refill_percent=5, capacity=2**50,
+        ),
+    )  # fmt: skip
+    edges = (
+        Edge(source="drive", target="lif"),
+        Edge(source="lif", target="gate", port="spikes"),
+        Edge(source="lif", target="gate", port="membrane", source_port="membrane"),
+        Edge(source="sched", target="gate", port="sched"),
+        Edge(source="fixed", target="gate", port="fixed"),
+    )
+    return Graph(name="gate", dialect="quantised", nodes=nodes, edges=edges)
+
+
+def picture_graph() -> Graph:
+    """Picture → Conv → Regroup, and attention over tokens."""
+    nodes = (
+        Input(name="pixels", shape=(16, 1), lo=0, hi=255),
+        Input(name="mask", shape=(1, TOKENS), lo=0, hi=1),
+        Delta(name="code", tokens=16, channels=1, stage=0, bias=np.array([-128]), shift=0,
+              lo=-128, hi=127, gated=False),
+        Conv(name="conv", height=4, width=4, weight=np.ones((3, 1, 2, 2), int), stride=2,
+             padding=0, exponent=0),
+        SigmaDelta(name="level", tokens=4, channels=3, stage=0, bias=np.zeros(3, int), shift=2,
+                   lo=0, hi=127, gated=False),
+        Regroup(name="cells", positions=4, channels=3, index=np.array([[0, 1], [2, 3]]),
+                exponent=0),
+        LinearAttention(name="attention", tokens=TOKENS, heads=2, head_dim=3, stage=0,
+                        state_shift=3, state_max=255),
+        _coder("y", Delta, 6),
+    )  # fmt: skip
+    edges = (
+        Edge(source="pixels", target="code"), Edge(source="code", target="conv"),
+        Edge(source="conv", target="level"), Edge(source="level", target="cells"),
+        *(Edge(source="cells", target="attention", port=port) for port in "qkv"),
+        Edge(source="mask", target="attention", port="gate"),
+        Edge(source="attention", target="y"), Edge(source="mask", target="y", port="gate"),
+    )  # fmt: skip
+    return balance_delays(Graph(name="picture", dialect="quantised", nodes=nodes, edges=edges))
+
+
+SEED_GRAPHS: dict[str, Callable[[], Graph]] = {
+    "chain": chain_graph, "gate": gate_graph, "picture": picture_graph,
+}  # fmt: skip
+"""Builders by name; a new node type belongs into one of them."""
