@@ -197,7 +197,8 @@ def test_exact_refuses_what_it_would_round() -> None:
 def test_a_rounded_graph_comes_back_as_itself() -> None:
     rng = np.random.default_rng(4)
     net = chain(nir.Affine(rng.normal(size=(9, 5)).astype(np.float32), full(9, 0.0131)),
-                lif(9, 0.9), nir.Linear(rng.normal(size=(3, 9))), lif(3, 0.83, 0.7), shape=(5,))  # fmt: skip
+                lif(9, 0.9), nir.Linear(rng.normal(size=(3, 9))), lif(3, 0.83, 0.7),
+                shape=(5,))  # fmt: skip
     graph = import_nir(net)
     written = export_nir(graph)
     assert difference(import_nir(written), graph) is None
