@@ -15,11 +15,13 @@ from conversion.nodes import (
     Dense,
     Input,
     LinearAttention,
+    Node,
     Output,
     Regroup,
     RestoreGate,
     SigmaDelta,
     Skip,
+    StockSigmaDelta,
     SumPool,
 )
 from depth_snn.errors import GraphError
@@ -67,6 +69,12 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
             bounds[node.name] = Bound(ins["in"] * covered, (high - low) * covered)
         elif isinstance(node, Delay):
             bounds[node.name] = Bound(ins["in"], bounds[graph.incoming[node.name][0].source].inner)
+        elif isinstance(node, StockSigmaDelta):
+            # What it sends is bounded by its declared width, which is checked when it runs.
+            top = 1 << (node.message_bits - 1)
+            total = sum(_shown(graph, e, bounds) for e in graph.incoming[node.name])
+            inner = total << node.scale if node.absolute else total
+            bounds[node.name] = Bound(top, inner + (int(np.abs(node.bias).max()) << node.scale))
         elif isinstance(node, SigmaDelta | Delta):
             edges = [e for e in graph.incoming[node.name] if e.port == "in"]
             total = sum(_shown(graph, e, bounds) for e in edges) + int(np.abs(node.bias).max())
@@ -152,7 +160,7 @@ def verify(graph: Graph) -> dict[str, Bound]:
                 f"node {node.name!r}: messages may reach {node.hi - node.lo}, beyond the 24-bit "
                 f"limit {MESSAGE_LIMIT}; narrow its range"
             )
-        if isinstance(node, SigmaDelta):
+        if isinstance(node, SigmaDelta | StockSigmaDelta):
             _refuse_sum_of_spikes(graph, node)
     bounds = interval_bounds(graph)
     for name, bound in bounds.items():
@@ -164,7 +172,7 @@ def verify(graph: Graph) -> dict[str, Bound]:
     return bounds
 
 
-def _refuse_sum_of_spikes(graph: Graph, node: SigmaDelta) -> None:
+def _refuse_sum_of_spikes(graph: Graph, node: Node) -> None:
     for edge in graph.incoming[node.name]:
         spiking = graph.by_name[edge.source].kind == "LIF" or _spikes(graph, edge.source)
         if edge.port == "in" and spiking:

@@ -11,7 +11,9 @@ from typing import Any
 from conversion.nodes import Node
 from depth_snn.errors import GraphError
 
-ADDING_PORTS = frozenset({("SigmaDelta", "in"), ("FloatAdd", "in"), ("LIF", "in")})
+ADDING_PORTS = frozenset(
+    {("SigmaDelta", "in"), ("FloatAdd", "in"), ("LIF", "in"), ("StockSigmaDelta", "in")}
+)
 """Ports on which several edges may meet; their values are added."""
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from conversion.connections import WEIGHT_MAX, Conv, Dense, Regroup, Skip, SumPool
 from conversion.node import IntArray, Node, Place, frozen_int
 from conversion.spiking import LIF, Delay
+from conversion.stock_sigma_delta import StockSigmaDelta
 
 __all__ = [
     "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delay", "Delta", "Dense", "Input", "IntArray",
-    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip", "SumPool",
+    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip",
+    "StockSigmaDelta", "SumPool",
 ]  # fmt: skip
 
 
@@ -199,7 +201,7 @@ QUANTISED_NODES: dict[str, type[Node]] = {
     cls.kind: cls
     for cls in (
         Input, Delta, SigmaDelta, Dense, Conv, Skip, Regroup, LinearAttention, LIF, RestoreGate,
-        Output, Delay, SumPool,
+        Output, Delay, SumPool, StockSigmaDelta,
     )
 }  # fmt: skip
 """Registry that drives saving, loading and the round-trip tests."""

@@ -21,9 +21,11 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    StockSigmaDelta,
     SumPool,
 )
 from depth_snn.errors import GraphError
+from loihi import shim
 from loihi.processes.encoder import DeltaEncoder, SigmaDeltaEncoder
 from loihi.processes.gate_lif import GateLIF
 from loihi.processes.grid import GridConv
@@ -36,11 +38,14 @@ from loihi.processes.spiking import SumPool as SumPoolProcess
 from loihi.processes.token_dense import Skip as SkipProcess
 from loihi.processes.token_dense import TokenDense
 
+NEURON_PORTS = {"in": "a_in", "out": "s_out"}
+"""Ports of Lava's own neurons."""
+
 
 def leaf_process(graph: Graph, node: Node) -> tuple[Any, dict[str, str]]:
     """Our own process for a node that is not an Input, and its port names."""
     process = _BUILDERS[node.kind](graph, node)
-    return process, process.PORTS
+    return process, getattr(process, "PORTS", NEURON_PORTS)
 
 
 def _stages(graph: Graph, node: Node) -> int:
@@ -106,6 +111,19 @@ def _restore_gate(_: Graph, node: RestoreGate) -> Any:
     return RestoreGateProcess(name=node.name, **node.attributes())
 
 
+def _stock_sigma_delta(_: Graph, node: StockSigmaDelta) -> Any:
+    """Lava's own process, as a chain of values; nothing of ours would be a better witness."""
+    size = node.tokens * node.channels
+    rule = {"shape": (size,), "vth": node.threshold, "spike_exp": node.spike_exp,
+            "state_exp": node.state_exp}  # fmt: skip
+    if node.absolute:
+        process = shim.Delta(**rule)
+    else:
+        process = shim.SigmaDelta(bias=np.resize(node.bias, size), **rule)
+    process.name = node.name  # Lava's Delta takes none
+    return process
+
+
 def _output(_: Graph, node: Output) -> Any:
     return Accumulator(name=node.name, **node.attributes())
 
@@ -123,4 +141,5 @@ _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "Output": _output,
     "Delay": _delay,
     "SumPool": _pool,
+    "StockSigmaDelta": _stock_sigma_delta,
 }

@@ -15,6 +15,7 @@ from conversion.nodes import (
     Regroup,
     RestoreGate,
     Skip,
+    StockSigmaDelta,
     SumPool,
 )
 
@@ -38,6 +39,8 @@ def peak(graph: Graph, name: str, port: str = "out") -> int | None:
         return MEMBRANE if port == "membrane" else 1
     if isinstance(node, RestoreGate):
         return None if port == "ledger" else 1
+    if isinstance(node, StockSigmaDelta):
+        return 1 << (node.message_bits - 1)
     if isinstance(node, Delay):
         edge = graph.incoming[name][0]
         return peak(graph, edge.source, edge.source_port)

@@ -42,6 +42,8 @@ _HOMES = {
     "Dense": "lava.proc.dense.process",
     "LIF": "lava.proc.lif.process",
     "LIFReset": "lava.proc.lif.process",
+    "Delta": "lava.proc.sdn.process",
+    "SigmaDelta": "lava.proc.sdn.process",
     "SignMode": "lava.utils.weightutils",
 }
 """Where each name lives in lava-nc 0.10.0."""

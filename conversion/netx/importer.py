@@ -49,7 +49,7 @@ def import_netx(
             254 are cut off, sigma-delta thresholds are 64 times too high and their encoders drift.
             Otherwise that is corrected, or refused naming the layer.
         layers: Import only the first so many layers.
-        reset_every: Frames between two resets of all potentials (netx: ``reset_interval``); 0 never.
+        reset_every: Frames between resets of all potentials, netx's ``reset_interval``; 0 never.
 
     Raises:
         GraphError: in one line naming file and layer, if it cannot be imported.

@@ -12,6 +12,7 @@ from depth_snn.errors import GraphError
 HINTS = {
     "Delta": "netx's encoders lose low bits, so the network would compute something else",
     "SigmaDelta": "netx's encoders lose low bits, so the network would compute something else",
+    "StockSigmaDelta": "export of sigma-delta neurons is not supported; keep the file it came from",
     "SumPool": "netx has no pooling; use a Conv with stride",
     "Skip": "netx has no branches; only chains can be exported",
     "Regroup": "netx cannot rearrange positions",

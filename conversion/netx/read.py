@@ -1,7 +1,8 @@
 """A netx file as plain layers: sizes, types and links checked before anything is read.
 
 The format is the one lava-dl 0.6.0 writes with ``export_hdf5`` and reads with
-``netx.hdf5.Network``: ``/layer/<i>/`` holds ``type``, ``shape``, ``weight``, ``bias`` and so on, and a group ``neuron``.
+``netx.hdf5.Network``: ``/layer/<i>/`` holds ``type``, ``shape``, ``weight``, ``bias`` and so on,
+and a group ``neuron``.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    StockSigmaDelta,
     SumPool,
 )
 from depth_snn.errors import GraphError
@@ -28,6 +29,7 @@ from sims.fast.gate import RestoreGateBody
 from sims.fast.lif import LIFBody
 from sims.fast.pool import SumPoolBody
 from sims.fast.regroup import RegroupBody
+from sims.fast.stock import StockSigmaDeltaBody
 from sims.fast.width import Registers, TooWide
 
 
@@ -64,6 +66,8 @@ def _built(node: Node, registers: Registers, shown: bool) -> Body:
         return DelayBody(node)
     if isinstance(node, SumPool):
         return SumPoolBody(node, registers.total)
+    if isinstance(node, StockSigmaDelta):
+        return StockSigmaDeltaBody(node, registers)
     if isinstance(node, RestoreGate):
         return RestoreGateBody(node, registers)
     if isinstance(node, Output):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from conversion.graph import Graph
-from conversion.nodes import LIF
+from conversion.nodes import LIF, StockSigmaDelta
 from depth_snn.errors import OverflowInGraph
 from sims.fast.body import Body
 from sims.fast.rows import Signal
@@ -62,5 +62,10 @@ def warm_up(
 
 def _frames_before(graph: Graph) -> int:
     """How many frames before frame 0 the first bias speaks."""
-    populations = (n for n in graph.nodes if isinstance(n, LIF) and n.biased)
-    return max((min(n.warmup, graph.lags[n.name]) for n in populations), default=0)
+    early = [0]
+    for node in graph.nodes:
+        if isinstance(node, LIF) and node.biased:
+            early.append(min(node.warmup, graph.lags[node.name]))
+        elif isinstance(node, StockSigmaDelta) and node.bias.any():
+            early.append(graph.lags[node.name])  # awake from step 0 on, as Lava's is
+    return max(early)

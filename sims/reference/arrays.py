@@ -117,7 +117,7 @@ def counts_of(graph: Graph, frames: int, work: Mapping[str, list[Work]]) -> dict
     """
     out = {}
     for node in graph.nodes:
-        holds_neurons = node.kind in ("Delta", "SigmaDelta", "LIF")
+        holds_neurons = node.kind in ("Delta", "SigmaDelta", "LIF", "StockSigmaDelta")
         size = int(np.prod(node.output_shape("out"))) if holds_neurons else 0
         series = {
             key: np.array([work[node.name][f].get(key, 0) for f in range(frames)], np.int64)

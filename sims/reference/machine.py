@@ -17,6 +17,7 @@ from sims.reference.integers import Table, zeros
 from sims.reference.pool import SumPoolUnit
 from sims.reference.population import DelayUnit, LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
+from sims.reference.stock import StockSigmaDeltaUnit
 from sims.reference.unit import Outputs, Unit, Work
 from sims.reference.wire import Wire
 
@@ -45,6 +46,7 @@ UNITS: dict[str, Callable[[Any, Guard, int], Unit]] = {
     "LIF": LifUnit,
     "Delay": lambda node, _guard, _lag: DelayUnit(node),
     "RestoreGate": lambda node, guard, _: RestoreGateUnit(node, guard),
+    "StockSigmaDelta": lambda node, guard, _: StockSigmaDeltaUnit(node, guard),
     "Output": lambda node, _guard, _lag: OutputUnit(node),
 }
 """By kind, what makes the unit from the node, its width checks, and its lag."""

@@ -18,6 +18,7 @@ from conversion.nodes import (
     Output,
     Regroup,
     Skip,
+    StockSigmaDelta,
     SumPool,
 )
 from tests.conformance.building import Case, IntArray, balance, edge
@@ -135,6 +136,24 @@ def vector_case(seed: int = 0, *, frames: int = 12) -> Case:
     paths = ("drive -> late", "late -> first", "late -> never")
     drive = rng.integers(-20, 50, (frames, count)).astype(np.int64)
     return balance("vectors", nodes, map(edge, paths)), {"drive": drive}
+
+
+def stock_case(seed: int = 0, *, frames: int = 12) -> Case:
+    """Lava's own encoders: one of an absolute input, one of sums, whose bias speaks from step 0."""
+    rng = np.random.default_rng(seed)
+    nodes = (
+        Input(name="x", shape=(2, 3), lo=-60, hi=60),
+        StockSigmaDelta(name="code", tokens=2, channels=3, bias=np.zeros(3, int), threshold=4,
+                        absolute=True),
+        Dense(name="dense", tokens=2, weight=rng.integers(-9, 20, (4, 3)), exponent=0),
+        StockSigmaDelta(name="sigma", tokens=2, channels=4, bias=rng.integers(-3, 5, 4),
+                        threshold=2, spike_exp=6, state_exp=6),
+        Dense(name="last", tokens=2, weight=rng.integers(-9, 20, (2, 4)), exponent=1),
+        Output(name="out", tokens=2, channels=2),
+    )  # fmt: skip
+    paths = ("x -> code", "code -> dense", "dense -> sigma", "sigma -> last", "last -> out")
+    x = rng.integers(-20, 40, (frames, 2, 3)).astype(np.int64)
+    return balance("stock", nodes, map(edge, paths)), {"x": x}
 
 
 def encoded_case(seed: int = 0, *, frames: int = 7) -> Case:

@@ -17,7 +17,7 @@ from sims import fast, reference
 from sims.result import SimResult
 from tests.conformance.building import Case, IntArray, balance, edge
 from tests.conformance.merging import merged
-from tests.conformance.spiking import encoded_case, spiking_case, vector_case
+from tests.conformance.spiking import encoded_case, spiking_case, stock_case, vector_case
 from tests.conformance.test_agreement import assert_same
 from tests.conformance.test_lava import differences
 
@@ -142,7 +142,7 @@ def test_random_spiking_networks_agree(seed: int) -> None:
     assert_same(reference.simulate(graph, inputs).result, fast.simulate(graph, inputs))
 
 
-@pytest.mark.parametrize("case", [vector_case, encoded_case])
+@pytest.mark.parametrize("case", [vector_case, encoded_case, stock_case])
 @pytest.mark.parametrize("seed", range(6))
 def test_vectors_and_encoders_agree(case: Callable[[int], Case], seed: int) -> None:
     graph, inputs = case(seed)
@@ -156,7 +156,7 @@ OK, WHY = lava_available()
 @pytest.mark.parametrize("stock", [False, True], ids=["own processes", "stock processes"])
 def test_lava_equals_the_reference_at_every_step(stock: bool) -> None:
     cases = {f"spiking {s}": spiking_case(s, length=2) for s in (3, 4, 5, 8)}
-    cases |= {"vectors": vector_case(1), "encoded": encoded_case(1)}
+    cases |= {"vectors": vector_case(1), "encoded": encoded_case(1), "stock": stock_case(1)}
     if stock:
         cases = {"awake": awake_case()}
     graph, inputs = merged(cases)
@@ -199,8 +199,8 @@ def test_spikes_must_not_add_up_in_a_sigma() -> None:
     x = Input(name="x", shape=(1, 1), lo=0, hi=1)
     lif = LIF(name="lif", count=1, channels=1, du=4095, dv=0, vth=0, reset="zero")
     dense = Dense(name="dense", tokens=1, weight=np.array([[1]]), exponent=0)
-    code = SigmaDelta(name="code", tokens=1, channels=1, stage=0, gated=False, bias=np.zeros(1, int),
-                      shift=0, lo=0, hi=9)  # fmt: skip
+    code = SigmaDelta(name="code", tokens=1, channels=1, stage=0, gated=False, shift=0, lo=0,
+                      hi=9, bias=np.zeros(1, int))  # fmt: skip
     paths = ["x -> lif", "lif -> dense", "dense -> code"]
     graph = balance("s", [x, lif, dense, code], map(edge, paths))
     with pytest.raises(GraphError, match="'code': spikes of 'dense' would add up without bound"):

@@ -22,14 +22,14 @@ from sims.reference import simulate as simulate_reference
 from tests.conformance.building import Inputs
 from tests.conformance.cases import block_case, picture_case
 from tests.conformance.merging import merged
-from tests.conformance.spiking import spiking_case
+from tests.conformance.spiking import spiking_case, stock_case
 from tests.unit.small import random_network
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 DIGESTS = {
     1: "b0e628188e77f001a581deae14c7c3ca5e943ebb257f1f34ca5bc757b9c1b56a",
     2: "3506f464d0523746247598c82ab02c91bb33a1beb8f6604b08a8aac49db845b7",
-    3: "69ac08c70a15bad53e96395561de11b71f96f2815580a89932310b401a3b3524",
+    3: "125cabfb6214b9c3185e31116364b4f99fb811dab598cebae8542843d3313f53",
 }
 """SHA-256 of every value of each format's golden graph on the inputs of :func:`golden_case`."""
 
@@ -37,7 +37,13 @@ DIGESTS = {
 def golden_case(version: int = 3) -> tuple[Graph, Inputs]:
     """What `graph_v<version>.h5` was written from; every node kind of its format is in it."""
     if version == 3:
-        return merged({"picture": golden_case(2), "spiking": spiking_case(2, length=6, frames=3)})
+        return merged(
+            {
+                "picture": golden_case(2),
+                "spiking": spiking_case(2, length=6, frames=3),
+                "stock": stock_case(2, frames=3),
+            }
+        )
     if version == 1:
         return block_case(
             11, frames=3, grid=(2, 4), patch=6, heads=2, head_dim=3, hidden=5, classes=3

@@ -1,4 +1,4 @@
-"""netx files: golden networks, lava-dl as a witness, refusals by name, hostile files, commands."""
+"""netx files: round trips, refusals by name, hostile files, commands."""
 
 from __future__ import annotations
 
@@ -13,86 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversion.bounds import verify
 from conversion.graph import Graph
-from conversion.netx import export_netx, import_netx, pilotnet
+from conversion.netx import export_netx, import_netx
 from conversion.netx.importer import REFUSED
 from conversion.netx.synapses import parts_of
 from conversion.nodes import LIF, Conv, Delay, Dense, Input, Output, SumPool
 from depth_snn.errors import GraphError
-from loihi import lava_available
-from sims import reference
 from sims.fast import simulate
 from tests.conformance.building import balance, edge
 from tests.unit.command import contents, depth_snn, refused
-from tests.unit.netx_files import CUBA, kind, netx_spikes, small_layers, write_file
+from tests.unit.netx_files import CUBA, kind, small_layers, write_file
 from tests.unit.test_graph_file import assert_same
-
-OK, WHY = lava_available()
-needs_lava = pytest.mark.skipif(not OK, reason=f"lava-dl's files and netx need Lava: {WHY}")
-
-
-@needs_lava
-def test_pilotnet_reproduces_its_golden_traces() -> None:
-    graph = pilotnet.network()
-    verify(graph)
-    frames = np.repeat(pilotnet.picture()[None], pilotnet.STEPS, axis=0)
-    values = simulate(graph, {"input": frames}).values
-    compared = 0
-    for layer in pilotnet.LAYERS:
-        lag, found = graph.lags[f"{layer}.lif"], pilotnet.traces(graph, values, layer)
-        for key, want in pilotnet.golden(layer).items():
-            assert want[lag:].any()
-            assert np.array_equal(found[key][: len(want) - lag], want[lag:]), (layer, key)
-            compared += 1
-    assert compared == 25  # spikes, current and potential; of the input only spikes
-
-
-@needs_lava
-def test_another_reset_would_be_noticed() -> None:
-    path = pilotnet.folder() / "network.net"
-    graph = import_netx(path, reset_every=16, layers=2)
-    frames = np.repeat(pilotnet.picture()[None], pilotnet.STEPS, axis=0)
-    found = simulate(graph, {"input": frames}).values["layer1.lif.out"]
-    assert (found[:23] != pilotnet.golden("layer1")["out"][1:]).any()
-
-
-@needs_lava
-def test_tinynet_reproduces_its_golden_spikes() -> None:
-    folder = pilotnet.folder("tinynet")
-    graph = import_netx(folder.parent.parent / "tiny.net")
-    image = pilotnet.frames_of(np.load(folder / "input_bias.npy")[..., None])
-    values = simulate(graph, {"input": np.repeat(image, 15, axis=0)}).values
-    for layer, name in (("layer1", "layer1.npy"), ("layer2", "output.npy")):
-        stored = np.load(folder / name)[0].transpose(2, 1, 0, 3)  # (channels, rows, columns, T)
-        golden = pilotnet.frames_of(stored)[1:]
-        assert golden.any() and np.array_equal(values[f"{layer}.lif.out"], golden)
-
-
-@needs_lava
-def test_ntidigits_with_axonal_delays_reproduces_its_golden_spikes() -> None:
-    folder = pilotnet.folder("ntidigits")
-    graph = import_netx(folder / "ntidigits.net", layers=5)
-    assert len(graph.of_kind("Delay")) == 2
-    spikes = np.load(folder / "input.npy").astype(np.int64).T[:, :, None]
-    found = simulate(graph, {"input": spikes}, probes=["layer4.lif.out"]).values["layer4.lif.out"]
-    golden = np.load(folder / "output.npy").astype(np.int64).T
-    # The golden run logs its output four steps late.
-    assert golden.sum() > 20000 and np.array_equal(found[:-4, 0], golden[4:])
-
-
-@needs_lava
-def test_lava_dl_runs_the_same_network_and_reads_what_is_exported(tmp_path: Path) -> None:
-    path = write_file(tmp_path / "small.net", small_layers())
-    rng = np.random.default_rng(0)
-    spikes = (rng.random((5, 4, 2, 30)) < 0.3).astype(np.int64)
-    graph = import_netx(path, as_netx=True)
-    inputs = {"input": pilotnet.frames_of(spikes)}
-    found = reference.simulate(graph, inputs).by_step["layer4.lif.out"][:30, 0]
-    assert np.array_equal(netx_spikes(path, spikes, tmp_path), found)
-    assert export_netx(graph, tmp_path / "back.net") == []
-    assert found.sum() > 50
-    assert np.array_equal(netx_spikes(tmp_path / "back.net", spikes, tmp_path), found)
 
 
 def test_an_export_comes_back_as_the_same_network(tmp_path: Path) -> None:
@@ -150,7 +81,9 @@ FAULTS: dict[str, Change] = {
     r"layer 1 \(conv\): node 'layer1.lif' \(LIF\): dv 5000": lambda n: n[1].update(
         {"neuron/vDecay": 5000}
     ),
-    r"layer 3 \(dense\): weight holds .*not whole": lambda n: n[3].update({"weight": n[3]["weight"] / 2}),
+    r"layer 3 \(dense\): weight holds .*not whole": lambda n: n[3]["weight"].fill(
+        0.5
+    ),
     "weight holds numbers that are not finite": lambda n: n[3]["weight"].fill(np.nan),
     r"weight has shape \(2, 2\)": lambda n: n[4].update({"weight": np.ones((2, 2))}),
     "layer 2 .*without a flatten": lambda n: n.pop(2),
