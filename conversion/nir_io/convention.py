@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conversion.nir_io.items import Item
-from depth_snn.errors import ConfigError, GraphError
+from depth_snn.errors import ConfigError
 
 Reset = Literal["zero", "subtract", "subtract_late"]
 RESETS: tuple[Reset, ...] = ("zero", "subtract", "subtract_late")
@@ -194,8 +194,3 @@ def check(convention: Convention, item: Item) -> None:
             "snntorch's Synaptic drops the input of the step after a spike when it resets to zero; "
             "use reset subtract_late, or its Leaky"
         )
-
-
-__all__ = [
-    "Convention", "Dynamics", "GraphError", "Reset", "check", "chosen", "detected", "dynamics",
-]  # fmt: skip

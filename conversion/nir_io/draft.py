@@ -1,4 +1,4 @@
-"""A graph under construction: signals with their units and bounds, and the nodes that carry them."""
+"""A graph under construction: signals with units and bounds, and the nodes that carry them."""
 
 from __future__ import annotations
 

@@ -150,8 +150,9 @@ def _order(sources: Mapping[str, list[str]]) -> list[str]:
         # By name, so that one network in two orders of nodes makes one graph.
         ready = sorted(name for name, before in waiting.items() if not before & waiting.keys())
         if not ready:
+            through = ", ".join(repr(n) for n in _cycle(sources, waiting))
             raise GraphError(
-                f"NIR graph: recurrent through {', '.join(repr(n) for n in _cycle(sources, waiting))}"
+                f"NIR graph: recurrent through {through}"
                 "; recurrent layers have no integer form here: unroll or train a feed-forward one"
             )
         done += ready

@@ -89,23 +89,11 @@ def import_nir(
     )  # fmt: skip
     draft = Draft(said)
     items = items_of(graph)
-    made = _walk(draft, items, (int(low), int(high), float(unit)))
+    inputs = (int(low), int(high), float(unit))
+    made = _walk(draft, items, inputs)
     if exact and draft.notes:
         raise GraphError(f"not exactly representable: {draft.notes[0]}; leave out `exact` to round")
-    kept = {
-        "convention": asdict(said),
-        "input_range": [int(low), int(high)],
-        "input_unit": float(unit),
-        "nodes": [_record(item, found) for item, found in zip(items, made, strict=True)],
-        "names": [str(n) for n in graph.nodes],
-        "edges": [[str(a), str(b)] for a, b in graph.edges],
-        "metadata": {k: keep(v, f"metadata {k!r}") for k, v in graph.metadata.items() if k != OWN},
-        "notes": draft.notes,
-        "limits": draft.limits,
-        "outputs": {
-            i.name: found["value"] for i, found in zip(items, made, strict=True) if "value" in found
-        },
-    }
+    kept = _remembered(graph, draft, items, made, inputs)
     title = name or own.get("name") or (path.stem if path else "nir")
     built = Graph(
         name=str(title), dialect="quantised", nodes=tuple(draft.nodes.values()),
@@ -114,6 +102,30 @@ def import_nir(
     built = balance_delays(built)
     verify(built)
     return built
+
+
+def _remembered(
+    graph: Any,
+    draft: Draft,
+    items: list[Item],
+    made: list[dict[str, Any]],
+    inputs: tuple[int, int, float],
+) -> dict[str, Any]:
+    """What Graph.meta holds of the original, as JSON."""
+    pairs = list(zip(items, made, strict=True))
+    own = {k: v for k, v in graph.metadata.items() if k != OWN}
+    return {
+        "convention": asdict(draft.convention),
+        "input_range": list(inputs[:2]),
+        "input_unit": inputs[2],
+        "nodes": [_record(item, found) for item, found in pairs],
+        "names": [str(n) for n in graph.nodes],
+        "edges": [[str(a), str(b)] for a, b in graph.edges],
+        "metadata": {k: keep(v, f"metadata {k!r}") for k, v in own.items()},
+        "notes": draft.notes,
+        "limits": draft.limits,
+        "outputs": {i.name: found["value"] for i, found in pairs if "value" in found},
+    }
 
 
 def _own(graph: Any) -> dict[str, Any]:
@@ -200,7 +212,7 @@ def _record(item: Item, found: dict[str, Any]) -> dict[str, Any]:
     }
     record = {
         "name": item.name, "kind": item.kind, "sources": list(item.sources), "fields": fields,
-        "metadata": {k: keep(v, f"NIR node {item.name!r}: metadata") for k, v in item.metadata.items()},
+        "metadata": {k: keep(v, f"{item.name!r}: metadata") for k, v in item.metadata.items()},
     }  # fmt: skip
     for key in computed & set(item.fields):
         array = np.asarray(item.fields[key])

@@ -11,12 +11,12 @@ from depth_snn.errors import DepthError
 
 READERS: dict[str, tuple[str, str]] = {
     "netx": ("conversion.netx", "import_netx"),
-    "nir": ("conversion.nir", "import_nir"),
+    "nir": ("conversion.nir_io", "read_file"),
 }
 """Module and function that reads a file of a format: ``(path, **options) -> Graph``."""
 WRITERS: dict[str, tuple[str, str]] = {
     "netx": ("conversion.netx", "export_netx"),
-    "nir": ("conversion.nir", "export_nir"),
+    "nir": ("conversion.nir_io", "write_file"),
 }
 """Module and function that writes a graph: ``(graph, path) -> lines on what is lost, or None``."""
 

@@ -12,7 +12,8 @@ from depth_snn.errors import ExitCode
 NAME = "export"
 HELP = "turn an integer graph file into a network of another tool"
 EXAMPLE = """examples:
-  depth-snn export network.h5 --to netx --out network.net"""
+  depth-snn export network.h5 --to netx --out network.net
+  depth-snn export network.h5 --to nir --out network.nir"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

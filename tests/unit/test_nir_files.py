@@ -13,6 +13,7 @@ from conversion.graph_file import load_graph, save_graph
 from conversion.nir_io import import_nir, read_file, write_file
 from conversion.nir_io.files import notes
 from conversion.nir_io.write import difference
+from depth_snn.cli.main import main
 from depth_snn.errors import ConfigError, GraphError
 from tests.unit.nir_nets import assert_same_nir, chain, dyadic, lif
 
@@ -208,3 +209,18 @@ def test_notes_say_what_was_rounded(saved: Path) -> None:
     assert any("weights rounded" in text for text in told)
     assert any("0.89990" in text for text in told)
     assert notes(read_file(saved)) == list(read_file(saved).meta["nir"]["limits"])
+
+
+def test_the_command_line(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, back, again = (str(tmp_path / name) for name in ("a.h5", "net.2.nir", "b.h5"))
+    assert main(["import", str(saved), "--from", "nir", "--out", out]) == 0
+    assert "note: n1: the potential is clipped" in capsys.readouterr().out
+    assert main(["export", out, "--to", "nir", "--out", back]) == 0
+    assert main(["import", back, "--from", "nir", "--out", again]) == 0
+    assert difference(load_graph(out), load_graph(again)) is None
+    capsys.readouterr()
+    wrong = ["import", str(saved), "--from", "nir", "--convention", "nir", "--out", out]
+    assert main(wrong) == 1
+    assert "give the step dt" in capsys.readouterr().err
+    assert main(["import", str(saved), "--from", "netx", "--dt", "1", "--out", out]) == 1
+    assert "--dt is for --from nir only" in capsys.readouterr().err
