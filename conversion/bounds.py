@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from conversion.graph import Graph, unbalanced_edges
+from conversion.host_bounds import host_bound
 from conversion.nodes import (
     LIF,
     Conv,
     Delta,
     Dense,
+    HostNode,
     Input,
     LinearAttention,
     Output,
@@ -68,6 +70,8 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
             state = node.tokens * ins["k"] * ins["v"]
             out = node.head_dim * ins["q"] * node.state_max
             bounds[node.name] = Bound(out, max(state, out))
+        elif isinstance(node, HostNode):
+            bounds[node.name] = Bound(*host_bound(node, ins))
         elif isinstance(node, Output):
             total = ins["in"] + int(np.abs(node.bias).max())
             bounds[node.name] = Bound(total, total)

@@ -17,13 +17,14 @@ from conversion.passes.fold_norms import fold_norms
 from conversion.passes.quantise import quantise
 from conversion.quant_config import QuantConfig
 from depth_snn.config import GateConfig, NetworkConfig
+from depth_snn.errors import GraphError
 from depth_snn.pruning.prices import Prices
 
 
 def convert(
     model: nn.Module,
-    gate: GateConfig,
-    prices: Prices,
+    gate: GateConfig | None,
+    prices: Prices | None,
     clip: Iterable[npt.ArrayLike],
     config: QuantConfig | None = None,
 ) -> Graph:
@@ -31,8 +32,8 @@ def convert(
 
     Args:
         model: Network in evaluation mode.
-        gate: The recovery gate that goes into the graph.
-        prices: MACs that the gate charges.
+        gate: The recovery gate that goes into the graph; None for a graph without gates.
+        prices: MACs that the gate charges; needed with a gate.
         clip: Grey levels (H, W, 3) of calibration frames.
         config: Bit widths.
 
@@ -40,8 +41,12 @@ def convert(
         A verified graph in the quantised dialect.
     """
     floats = fold_norms(build_float_graph(model))
-    shape = NetworkConfig.from_dict(floats.meta["network"])
+    gates = None
+    if gate is not None:
+        if prices is None or "network" not in floats.meta:
+            raise GraphError(f"graph {floats.name!r}: gates need prices and a network of tokens")
+        gates = gate_nodes(NetworkConfig.from_dict(floats.meta["network"]), gate, prices)
     ranges = calibrate(floats, clip)
-    graph = balance_delays(quantise(floats, ranges, gate_nodes(shape, gate, prices), config))
+    graph = balance_delays(quantise(floats, ranges, gates, config))
     verify(graph)
     return graph

@@ -11,6 +11,7 @@ from conversion.nodes import (
     Conv,
     Delta,
     Dense,
+    HostNode,
     LinearAttention,
     Node,
     Output,
@@ -24,9 +25,11 @@ from loihi.processes.encoder import DeltaEncoder, SigmaDeltaEncoder
 from loihi.processes.gate_lif import GateLIF
 from loihi.processes.grid import GridConv
 from loihi.processes.grid import Regroup as RegroupProcess
+from loihi.processes.host_pointwise import HostNorm, HostTable
 from loihi.processes.linear_attention import LinearAttention as AttentionProcess
 from loihi.processes.output import Accumulator
 from loihi.processes.restore_gate import RestoreGate as RestoreGateProcess
+from loihi.processes.softmax_attention import SoftmaxAttention
 from loihi.processes.token_dense import Skip as SkipProcess
 from loihi.processes.token_dense import TokenDense
 
@@ -55,7 +58,18 @@ def _encoder(graph: Graph, node: Delta) -> Any:
 
 
 def _attention(graph: Graph, node: LinearAttention) -> Any:
-    return AttentionProcess(name=node.name, stages=_stages(graph, node), **node.attributes())
+    return AttentionProcess(name=node.name, **_opening(graph, node), **node.attributes())
+
+
+def _opening(graph: Graph, node: LinearAttention | HostNode) -> dict[str, int]:
+    """Rows of the mask, and the step at which frame 0 reaches a node of latency 1."""
+    stages = _stages(graph, node) if node.gated else 1
+    return {"stages": stages, "first": graph.lags[node.name] - node.latency}
+
+
+def _host(graph: Graph, node: HostNode) -> Any:
+    kind = _HOST_PROCESSES[node.kind]
+    return kind(name=node.name, **_opening(graph, node), **node.attributes())
 
 
 def _dense(_: Graph, node: Dense) -> Any:
@@ -86,6 +100,12 @@ def _output(_: Graph, node: Output) -> Any:
     return Accumulator(name=node.name, **node.attributes())
 
 
+_HOST_PROCESSES: dict[str, Any] = {
+    "HostNorm": HostNorm,
+    "HostTable": HostTable,
+    "SoftmaxAttention": SoftmaxAttention,
+}
+
 _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "Delta": _encoder,
     "SigmaDelta": _encoder,
@@ -97,4 +117,5 @@ _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "LIF": _lif,
     "RestoreGate": _restore_gate,
     "Output": _output,
+    **dict.fromkeys(_HOST_PROCESSES, _host),
 }

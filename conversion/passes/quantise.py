@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conversion.float_host_nodes import FloatHostNode, FloatPlace
 from conversion.float_nodes import (
     FloatAdd,
     FloatArray,
@@ -41,6 +42,7 @@ from conversion.nodes import (
     SigmaDelta,
     Skip,
 )
+from conversion.passes.quantise_host import convert_host, host_top, without_gate
 from conversion.quant_config import QuantConfig
 from depth_snn.errors import GraphError
 
@@ -56,7 +58,7 @@ class _Coded:
 def quantise(
     graph: Graph,
     ranges: Mapping[str, float],
-    gates: tuple[list[Node], list[Edge]],
+    gates: tuple[list[Node], list[Edge]] | None,
     config: QuantConfig | None = None,
 ) -> Graph:
     """Integer graph of a folded float graph, delays not yet balanced.
@@ -64,7 +66,8 @@ def quantise(
     Args:
         graph: Float graph without norms.
         ranges: Largest magnitudes from :func:`conversion.passes.calibrate.calibrate`.
-        gates: Nodes and edges of the gate population (:func:`conversion.gates.gate_nodes`).
+        gates: Nodes and edges of the gate population (:func:`conversion.gates.gate_nodes`); None
+            for a graph without gates, in which every token is open.
         config: Bit widths.
 
     Returns:
@@ -74,10 +77,13 @@ def quantise(
         GraphError: naming a node that has no integer form.
     """
     work = _Quantiser(graph, ranges, config or QuantConfig())
-    work.nodes += gates[0]
-    work.edges += gates[1]
+    if gates is not None:
+        work.nodes += gates[0]
+        work.edges += gates[1]
     for node in graph.order:
         work.convert(node)
+    if gates is None:
+        work.nodes = [without_gate(n) for n in work.nodes]
     gated = [n for n in work.nodes if "gate" in n.inputs]
     work.edges += [Edge(source=RESTORE, target=n.name, port="gate") for n in gated]
     scales = {c.name: c.scale for c in work.coded.values()}
@@ -102,8 +108,11 @@ class _Quantiser:
     def convert(self, node: Node) -> None:
         if isinstance(node, FloatInput):
             self._input(node)
+        elif isinstance(node, FloatHostNode):
+            convert_host(self, node)
         elif isinstance(node, FloatConv):
-            self._encoded(node)
+            if not any(isinstance(u, FloatPlace) for u in self.users[node.name]):
+                self._encoded(node)
         elif isinstance(node, FloatDense):
             if not all(isinstance(u, FloatAdd | FloatOutput) for u in self.users[node.name]):
                 self._encoded(node)
@@ -117,6 +126,10 @@ class _Quantiser:
             self._output(node)
         else:
             raise GraphError(f"node {node.name!r}: {node.kind} has no integer form; fold it first")
+
+    def code(self, node: Node, scale: float) -> None:
+        """Note that an encoder of the node's own name carries its value."""
+        self.coded[node.name] = _Coded(node.name, scale)
 
     def _sources(self, node: Node) -> list[Node]:
         return [self.graph.by_name[e.source] for e in self.graph.incoming[node.name]]
@@ -207,7 +220,9 @@ class _Quantiser:
         """A layer with an encoder of its own."""
         name, unit = self._synapses(node)
         users = self.users[node.name]
-        if any(isinstance(u, FloatAttention) for u in users):
+        if (read := host_top(users, self.config)) is not None:
+            top = read
+        elif any(isinstance(u, FloatAttention) for u in users):
             top = self.config.qkv_max
         elif any(isinstance(u, FloatAdd) for u in users):
             top = self.config.residual_max

@@ -12,7 +12,9 @@ NAME = "convert"
 HELP = "turn a network into an integer graph file"
 EXAMPLE = """examples:
   depth-snn convert --network small --out small.h5
-  depth-snn convert --network my.safetensors --calibrate clip.mp4 --out my.h5"""
+  depth-snn convert --network my.safetensors --calibrate clip.mp4 --out my.h5
+  depth-snn convert --network small_vit --out twin.h5
+  depth-snn convert --network "timm:vit_tiny_patch16_224?img_size=64" --out vit.h5"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +31,17 @@ def run(args: argparse.Namespace) -> int:
     """Convert, save, load back, and print what came out."""
     from conversion.bounds import verify
     from conversion.graph_file import load_graph, save_graph
+    from conversion.shares import share_line
     from depth_snn.cli.chain.setup import load_policy, prepare
+    from depth_snn.cli.convert_softmax import has_softmax, softmax_graph
 
     check_file_target("--out", args.out)
-    policy = load_policy(args.policy, args.network, **policy_changes(args))
-    setup = prepare(args.network, policy, args.calibrate)
-    save_graph(setup.graph, args.out)
+    if has_softmax(args.network):  # which has no gates, so no policy
+        made = softmax_graph(args.network, args.calibrate)
+    else:
+        policy = load_policy(args.policy, args.network, **policy_changes(args))
+        made = prepare(args.network, policy, args.calibrate).graph
+    save_graph(made, args.out)
     graph = load_graph(args.out)
     bounds = verify(graph)
     print(f"{'node':24} {'kind':16} {'runs on':10} {'shape':>16} {'bits':>5} {'lag':>4}")
@@ -47,5 +54,6 @@ def run(args: argparse.Namespace) -> int:
     )
     steps = max(graph.lags.values())
     print(f"{len(graph.nodes)} nodes, widest sum {widest} bits of 32; a frame takes {steps} steps")
+    print(share_line(graph))
     print(f"wrote {args.out} ({args.out.stat().st_size / 1024:.0f} KiB)")
     return ExitCode.OK

@@ -7,6 +7,8 @@ from conversion.nodes import (
     Conv,
     Delta,
     Dense,
+    HostNorm,
+    HostTable,
     LinearAttention,
     Node,
     Output,
@@ -14,6 +16,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SoftmaxAttention,
 )
 from depth_snn.errors import GraphError
 from sims.fast.attention import LinearAttentionBody
@@ -22,8 +25,10 @@ from sims.fast.connection import DenseBody, OutputBody, SkipBody
 from sims.fast.conv import ConvBody
 from sims.fast.encoder import DeltaBody, SigmaDeltaBody
 from sims.fast.gate import RestoreGateBody
+from sims.fast.host import HostNormBody, HostTableBody
 from sims.fast.lif import LIFBody
 from sims.fast.regroup import RegroupBody
+from sims.fast.softmax import SoftmaxAttentionBody
 from sims.fast.width import Registers, TooWide
 
 
@@ -60,6 +65,12 @@ def _built(node: Node, registers: Registers, shown: bool) -> Body:
         return RestoreGateBody(node, registers)
     if isinstance(node, Output):
         return OutputBody(node, shown)
+    if isinstance(node, HostNorm):
+        return HostNormBody(node, registers)
+    if isinstance(node, HostTable):
+        return HostTableBody(node, registers)
+    if isinstance(node, SoftmaxAttention):
+        return SoftmaxAttentionBody(node, registers)
     raise GraphError(f"node {node.name!r}: the fast simulator has no {node.kind} node")
 
 

@@ -10,6 +10,9 @@ from conversion.nodes import (
     Conv,
     Delta,
     Dense,
+    HostNode,
+    HostNorm,
+    HostTable,
     LinearAttention,
     Node,
     Output,
@@ -17,6 +20,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SoftmaxAttention,
 )
 from depth_snn.errors import GraphError
 from sims.reference.attention import AttentionUnit
@@ -24,9 +28,11 @@ from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit
 from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
+from sims.reference.host import NormUnit, TableUnit
 from sims.reference.integers import Table, zeros
 from sims.reference.population import LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
+from sims.reference.softmax import SoftmaxUnit
 from sims.reference.unit import Outputs, Unit, Work
 from sims.reference.wire import Wire
 
@@ -52,7 +58,13 @@ def unit_of(node: Node, strict: bool, lag: int) -> Unit:
         case Regroup():
             return RegroupUnit(node, guard)
         case LinearAttention():
-            return AttentionUnit(node, guard)
+            return AttentionUnit(node, guard, lag - node.latency)
+        case HostNorm():
+            return NormUnit(node, guard, lag - node.latency)
+        case HostTable():
+            return TableUnit(node, guard, lag - node.latency)
+        case SoftmaxAttention():
+            return SoftmaxUnit(node, guard, lag - node.latency)
         case LIF():
             return LifUnit(node, guard)
         case RestoreGate():
@@ -143,7 +155,8 @@ class Machine:
 
 
 def _check_stage(node: Node, port: str, shape: tuple[int, ...]) -> None:
-    if port == "gate" and isinstance(node, Delta | LinearAttention) and node.stage >= shape[0]:
+    kinds = Delta | LinearAttention | HostNode
+    if port == "gate" and isinstance(node, kinds) and node.stage >= shape[0]:
         raise GraphError(
             f"node {node.name!r} ({node.kind}): stage {node.stage} "
             f"has no row in a mask of shape {shape}"
