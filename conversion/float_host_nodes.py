@@ -1,5 +1,7 @@
-"""Float nodes whose integer form stays on the host: LayerNorm, GELU, softmax attention; and the
-places of tokens that come from positions and from nowhere."""
+"""Float nodes whose integer form stays on the host, and the places of tokens.
+
+A token's row may come from a position, or from nowhere, as a class token's does.
+"""
 
 from __future__ import annotations
 

@@ -48,6 +48,9 @@ def host_bound(node: HostNode, ins: Mapping[str, int]) -> tuple[int, int]:
 
 
 def _norm_peak(node: HostNorm) -> int:
-    """gain · √(C−1) · (1 + 2^−4) + 1/2, rounded up: no value lies further than σ·√(C−1) from the mean."""
+    """At least ``gain · √(C−1) · (1 + 2^−4) + 1/2``.
+
+    No value lies further than σ·√(C−1) from the mean.
+    """
     root = node.gain * (isqrt(node.channels) + 1)
     return root + (root >> NORM_GUARD) + 2

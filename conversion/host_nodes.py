@@ -1,7 +1,6 @@
-"""Nodes that stay on the host: LayerNorm, a table, softmax attention (docs/fixed_point.md, Host
-nodes).
+"""Nodes that stay on the host: LayerNorm, a table, softmax attention.
 
-All of them add up the messages of the encoders in front of them and show absolute values one step
+docs/fixed_point.md, Host nodes, defines them. All of them add up the messages of the encoders in front of them and show absolute values one step
 later; a Delta behind them makes messages again.
 """
 
@@ -175,5 +174,5 @@ class SoftmaxAttention(HostNode):
         return self.heads * self.head_dim
 
 
-HOST_NODES: tuple[type[Node], ...] = (HostNorm, HostTable, SoftmaxAttention)
+HOST_NODES: tuple[type[HostNode], ...] = (HostNorm, HostTable, SoftmaxAttention)
 """What the registry of the quantised dialect takes from here."""

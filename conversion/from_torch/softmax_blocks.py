@@ -35,8 +35,10 @@ def add_layer_norm(b: Builder, name: str, source: str, module: nn.Module, path: 
         ),
         source,
     )  # fmt: skip
-    scale = np.ones(channels) if module.weight is None else array_of(module.weight)
-    shift = np.zeros(channels) if module.bias is None else array_of(module.bias)
+    # The annotations of torch deny that either may be missing.
+    given = dict(module.named_parameters())
+    scale = array_of(given["weight"]) if "weight" in given else np.ones(channels)
+    shift = array_of(given["bias"]) if "bias" in given else np.zeros(channels)
     return b.add(
         FloatNorm(
             name=f"{name}.affine", tokens=b.tokens, channels=channels, stage=b.stage,

@@ -60,11 +60,11 @@ def build_timm_vit(model: nn.Module) -> Graph:
         x = add_block(b, f"block{index + 1}", x, block, heads, tanh, path)
     # The classifier reads the class token alone, so the last norm divides no other.
     b.tokens = 1
-    index = np.zeros((1, 1), np.int64)
+    first = np.zeros((1, 1), np.int64)
     x = b.add(
         FloatRegroup(
             name="class", tokens=1, channels=vit.embed_dim, stage=b.stage, positions=tokens,
-            index=index,
+            index=first,
         ),
         x,
     )  # fmt: skip

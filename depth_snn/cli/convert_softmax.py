@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+import numpy as np
+import numpy.typing as npt
+
 from depth_snn.errors import ConfigError, InputError, MissingDependency
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def has_softmax(spec: str) -> bool:
         return False  # what reads it says what is wrong
     try:
         return bool(json.loads(facts_of(path)["config"])["kind"] == "vit")
-    except Exception:  # noqa: BLE001 - damaged in one of many ways; what reads it says how
+    except Exception:
         return False
 
 
@@ -64,15 +67,15 @@ def _network(spec: str) -> tuple[nn.Module, tuple[int, int]]:
     """Model in evaluation mode, and height and width of its pictures."""
     if spec.startswith(PREFIX):
         model = timm_model(spec)
-        height, width = model.patch_embed.img_size  # type: ignore[union-attr, misc]
-        return model, (int(height), int(width))  # type: ignore[arg-type]
+        height, width = model.patch_embed.img_size
+        return model, (int(height), int(width))
     from depth_snn.models.weights import find_weights, load_network
 
     twin = load_network(find_weights(spec))
     return twin, (twin.config.height, twin.config.width)
 
 
-def _frames(size: tuple[int, int], calibrate: str | None) -> Iterator[object]:
+def _frames(size: tuple[int, int], calibrate: str | None) -> Iterator[npt.NDArray[np.uint8]]:
     from depth_snn.cli.chain.setup import CALIBRATION_FRAMES, CALIBRATION_SEED
     from depth_snn.data.frames import open_frames
     from depth_snn.data.scene import sample_frames

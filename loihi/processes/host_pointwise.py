@@ -1,5 +1,7 @@
-"""Host nodes that work on one token at a time: LayerNorm and a table (docs/fixed_point.md, Host
-nodes). On a chip both would be a process of the host."""
+"""Host nodes that work on one token at a time: LayerNorm and a table.
+
+docs/fixed_point.md, Host nodes, defines them. On a chip both would be a process of the host.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ ROOT_BITS = 4
 
 
 def divide(n: IntArray, d: IntArray) -> IntArray:
-    """n / d rounded half up, for d > 0."""
+    """The quotient n / d rounded half up, for d > 0."""
     return np.asarray((2 * n + d) // (2 * d), np.int64)
 
 

@@ -96,7 +96,7 @@ def normed(x: IntArray, floor: int, gain: int) -> IntArray:
 @compiled
 def whole_root(n: int) -> int:
     """⌊√n⌋ for 0 ≤ n < 2^62: a float's guess, set right by comparing squares."""
-    root = np.int64(math.sqrt(n))
+    root = int(math.sqrt(n))
     while root * root > n:
         root -= 1
     while (root + 1) * (root + 1) <= n:

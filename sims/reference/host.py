@@ -18,7 +18,7 @@ ROOT_BITS = 4
 
 
 def divide(n: int, d: int) -> int:
-    """n / d rounded half up, for d > 0."""
+    """The quotient n / d rounded half up, for d > 0."""
     return (2 * n + d) // (2 * d)
 
 

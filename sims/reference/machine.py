@@ -59,18 +59,26 @@ def unit_of(node: Node, strict: bool, lag: int) -> Unit:
             return RegroupUnit(node, guard)
         case LinearAttention():
             return AttentionUnit(node, guard, lag - node.latency)
-        case HostNorm():
-            return NormUnit(node, guard, lag - node.latency)
-        case HostTable():
-            return TableUnit(node, guard, lag - node.latency)
-        case SoftmaxAttention():
-            return SoftmaxUnit(node, guard, lag - node.latency)
+        case HostNode():
+            return host_unit_of(node, guard, lag - node.latency)
         case LIF():
             return LifUnit(node, guard)
         case RestoreGate():
             return RestoreGateUnit(node, guard)
         case Output():
             return OutputUnit(node)
+    raise GraphError(f"node {node.name!r} ({node.kind}): not a node of the quantised dialect")
+
+
+def host_unit_of(node: HostNode, guard: Guard, first: int) -> Unit:
+    """The unit of a host node, which frame 0 reaches at step ``first``."""
+    match node:
+        case HostNorm():
+            return NormUnit(node, guard, first)
+        case HostTable():
+            return TableUnit(node, guard, first)
+        case SoftmaxAttention():
+            return SoftmaxUnit(node, guard, first)
     raise GraphError(f"node {node.name!r} ({node.kind}): not a node of the quantised dialect")
 
 
