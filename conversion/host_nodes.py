@@ -1,7 +1,7 @@
 """Nodes that stay on the host: LayerNorm, a table, softmax attention.
 
-docs/fixed_point.md, Host nodes, defines them. All of them add up the messages of the encoders in front of them and show absolute values one step
-later; a Delta behind them makes messages again.
+docs/fixed_point.md, Host nodes, defines them. All of them add up the messages of the encoders in
+front of them and show absolute values one step later; a Delta behind them makes messages again.
 """
 
 from __future__ import annotations

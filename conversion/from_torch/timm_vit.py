@@ -109,10 +109,11 @@ def _require_block(block: Any, path: str) -> tuple[int, bool]:
         kind = type(block.attn).__name__
         raise GraphError(f"module '{path}.attn': {kind} is not plain softmax attention")
     act = getattr(block.mlp, "act", None)
-    if type(block.mlp).__name__ != "Mlp" or not isinstance(act, nn.GELU):
+    approximates = type(act).__name__ == "GELUTanh" or getattr(act, "approximate", "") == "tanh"
+    if type(block.mlp).__name__ != "Mlp" or not (approximates or isinstance(act, nn.GELU)):
         kind = type(block.mlp).__name__
         raise GraphError(f"module '{path}.mlp': {kind} with {type(act).__name__}, not a GELU MLP")
-    return int(block.attn.num_heads), act.approximate == "tanh"
+    return int(block.attn.num_heads), approximates
 
 
 def _require_identity_of(block: nn.Module, name: str, path: str) -> None:
