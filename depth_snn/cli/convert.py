@@ -33,10 +33,11 @@ def run(args: argparse.Namespace) -> int:
     from conversion.graph_file import load_graph, save_graph
     from conversion.shares import share_line
     from depth_snn.cli.chain.setup import load_policy, prepare
-    from depth_snn.cli.convert_softmax import has_softmax, softmax_graph
+    from depth_snn.cli.convert_softmax import has_softmax, refuse_policy, softmax_graph
 
     check_file_target("--out", args.out)
-    if has_softmax(args.network):  # which has no gates, so no policy
+    if has_softmax(args.network):
+        refuse_policy(args)
         made = softmax_graph(args.network, args.calibrate)
     else:
         policy = load_policy(args.policy, args.network, **policy_changes(args))

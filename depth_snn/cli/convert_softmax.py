@@ -6,6 +6,7 @@ spared. `timm:NAME?key=value&…` names a model of timm's; nothing is downloaded
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 import numpy.typing as npt
 
+from depth_snn.cli.common import policy_changes
 from depth_snn.errors import ConfigError, InputError, MissingDependency
 
 if TYPE_CHECKING:
@@ -47,6 +49,22 @@ def has_softmax(spec: str) -> bool:
         return False
 
 
+def refuse_policy(args: argparse.Namespace) -> None:
+    """Refuse options of pruning and recovery, which such a graph has neither of.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    given = {"policy": args.policy, **policy_changes(args)}
+    for name, value in given.items():
+        if value is not None:
+            option = "no-recovery" if name == "recovery" else name.replace("_", "-")
+            raise ConfigError(
+                f"--{option}: network {args.network!r} has softmax attention, so its graph has no "
+                "gates to prune with; leave it out"
+            )
+
+
 def softmax_graph(spec: str, calibrate: str | None) -> Graph:
     """The integer graph of a network with softmax attention, without gates.
 
@@ -59,11 +77,11 @@ def softmax_graph(spec: str, calibrate: str | None) -> Graph:
     """
     from conversion.convert import convert
 
-    model, size = _network(spec)
-    return convert(model, None, None, _frames(size, calibrate))
+    model, size = softmax_network(spec)
+    return convert(model, None, None, calibration_frames(size, calibrate))
 
 
-def _network(spec: str) -> tuple[nn.Module, tuple[int, int]]:
+def softmax_network(spec: str) -> tuple[nn.Module, tuple[int, int]]:
     """Model in evaluation mode, and height and width of its pictures."""
     if spec.startswith(PREFIX):
         model = timm_model(spec)
@@ -75,7 +93,10 @@ def _network(spec: str) -> tuple[nn.Module, tuple[int, int]]:
     return twin, (twin.config.height, twin.config.width)
 
 
-def _frames(size: tuple[int, int], calibrate: str | None) -> Iterator[npt.NDArray[np.uint8]]:
+def calibration_frames(
+    size: tuple[int, int], calibrate: str | None
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Frames (H, W, 3) of a clip, or of built-in scenes, that fix the scales."""
     from depth_snn.cli.chain.setup import CALIBRATION_FRAMES, CALIBRATION_SEED
     from depth_snn.data.frames import open_frames
     from depth_snn.data.scene import sample_frames

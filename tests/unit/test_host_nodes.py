@@ -158,7 +158,7 @@ def test_what_leaves_its_register_is_refused_before_and_at_run_time() -> None:
         verify(wide)
     inputs = {"in": np.full((1, 1, 2), 2**15)}
     for run in (fast.simulate, reference.simulate):
-        with pytest.raises(OverflowInGraph, match="'host'.*x"):
+        with pytest.raises(OverflowInGraph, match=r"'host'.*x"):
             run(wide, inputs)  # type: ignore[operator]
     verify(alone(node, 2**15 - 1))
     scores = SoftmaxAttention(name="host", tokens=2, heads=1, head_dim=600, exp_shift=0, gain=1,
