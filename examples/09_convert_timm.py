@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 SPEC = (
-    "timm:vit_tiny_patch16_224?img_size=32&patch_size=8&embed_dim=48&depth=2&num_heads=3"
+    "timm:vit_tiny_patch16_224?img_size=32&patch_size=8&embed_dim=24&depth=2&num_heads=3"
     "&num_classes=10"
 )
 FRAMES = 2

@@ -31,7 +31,7 @@ def test_a_timm_vit_becomes_a_file_that_two_simulators_run_alike(
     assert graph.by_name["head.out"].output_shape("out") == (1, 5)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32 * 32, 3))
     save_arrays({"pixels": pixels}, tmp_path / "in.h5")
-    words = ["simulate", str(out), "--inputs", str(tmp_path / "in.h5")]
+    words = ["simulate", str(out), str(tmp_path / "in.h5")]
     assert main([*words, "--engine", "fast", "--out", str(tmp_path / "fast.h5")]) == 0
     assert main([*words, "--engine", "reference", "--compare", str(tmp_path / "fast.h5")]) == 0
     assert "\n0 mismatches in " in capsys.readouterr().out
