@@ -21,6 +21,7 @@ from conversion.convert import convert
 from conversion.evaluate import evaluate_float
 from conversion.from_torch import build_float_graph
 from conversion.graph import Graph
+from conversion.nodes import Delta
 from conversion.passes.fold_norms import fold_norms
 from conversion.shares import operations_by_place, shares_of
 from depth_snn.cli.chain.setup import load_policy, prepare
@@ -33,7 +34,7 @@ COMMAND = "python benchmarks/measure_shares.py"
 NAMES = (
     "neurocore_op_share", "neurocore_op_share_tiny", "neurocore_op_share_twin",
     "neurocore_op_share_timm", "twin_int_logit_error", "twin_int_agreement",
-    "timm_int_logit_error",
+    "twin_int_encoder_error", "timm_int_logit_error", "timm_int_encoder_error",
 )  # fmt: skip
 LOIHI = {"neurocore_op_share": "small", "neurocore_op_share_tiny": "tiny"}
 TWIN, TIMM = "small_vit", "timm:vit_tiny_patch16_224"
@@ -73,6 +74,24 @@ def compare(model: Any, graph: Graph, size: tuple[int, int], count: int) -> tupl
     return 100 * float(np.mean(errors)), 100 * float(np.mean(same))
 
 
+def encoder_error(model: Any, graph: Graph, size: tuple[int, int]) -> float:
+    """Mean error of every encoder's value on one frame, in its own LSB; the worst are printed."""
+    (pixels,) = pictures(size, 1)
+    floats = evaluate_float(fold_norms(build_float_graph(model)), pixels)
+    # What an encoder sends on the first frame is its whole value.
+    shown = FastSimulator(graph).step({"pixels": pixels})
+    scales = graph.meta["scales"]
+    off = {
+        node.name: float(np.abs(shown[f"{node.name}.out"] - floats[node.name] / scales[node.name])
+                         .mean())
+        for node in graph.nodes
+        if isinstance(node, Delta) and node.name in floats
+    }  # fmt: skip
+    worst = sorted(off, key=off.__getitem__)[-4:]
+    print("  LSB of encoders:", ", ".join(f"{name} {off[name]:.2f}" for name in worst), "at worst")
+    return float(np.mean(list(off.values())))
+
+
 def measure(frames: int) -> dict[str, tuple[float, str]]:
     """Every figure's value and unit."""
     found: dict[str, tuple[float, str]] = {}
@@ -89,6 +108,7 @@ def measure(frames: int) -> dict[str, tuple[float, str]]:
         print(f"{spec}: logits off by {error:.2f} % of their deviation, {same:.2f} % same class")
         found[f"{what}_int_logit_error"] = error, "%"
         found[f"{what}_int_agreement"] = same, "%"
+        found[f"{what}_int_encoder_error"] = encoder_error(model, graph, size), "LSB"
     return found
 
 

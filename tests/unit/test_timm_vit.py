@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from conversion.bounds import verify
 from conversion.convert import convert
 from conversion.evaluate import evaluate_float
 from conversion.from_torch import build_float_graph
 from conversion.graph import Graph
+from conversion.host_nodes import HostNode
 from conversion.nodes import Delta
 from conversion.passes.fold_norms import fold_norms
 from conversion.shares import dense_operations, operations_by_place, shares_of
@@ -209,6 +211,19 @@ def test_no_frame_needs_more_operations_than_the_dense_count() -> None:
             assert done == dense_operations(node), node.name  # every token is open and changes
         met, dense = met + done, dense + dense_operations(node)
     assert met > 0.7 * dense
+
+
+def test_bounds_hold_what_the_simulator_sees() -> None:
+    graph, rng = converted(), np.random.default_rng(7)
+    bounds = verify(graph)
+    pixels = 255 * rng.integers(0, 2, (6, SIZE * SIZE, 3))  # the hardest pictures
+    shown = fast.simulate(graph, {"pixels": pixels}).values
+    for node in graph.nodes:
+        value, bound = shown[f"{node.name}.out"], bounds[node.name]
+        absolute = node.kind in ("Input", "Output") or isinstance(node, HostNode)
+        total = value if absolute else value.cumsum(0)
+        assert np.abs(total).max() <= bound.shown, node.name
+    assert {n.kind for n in graph.nodes} >= {"HostNorm", "HostTable", "SoftmaxAttention"}
 
 
 def test_shares_of_a_graph_add_up_and_the_host_has_what_softmax_needs() -> None:
