@@ -6,13 +6,21 @@ timm is imported here: a model of it is recognised by the classes of its modules
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from conversion.float_host_nodes import FloatPlace
-from conversion.float_nodes import FloatArray, FloatConv, FloatInput, FloatOutput, FloatRegroup
+from conversion.float_nodes import (
+    FloatArray,
+    FloatConv,
+    FloatInput,
+    FloatNode,
+    FloatOutput,
+    FloatRegroup,
+)
 from conversion.from_torch.layers import Builder, array_of, bias_of
 from conversion.from_torch.network import PIXELS, finished
 from conversion.from_torch.softmax_blocks import add_block, add_layer_norm
@@ -72,6 +80,8 @@ def build_timm_vit(model: nn.Module) -> Graph:
     logits = b.dense("head", x, vit.head)
     b.add(FloatOutput(name="head.out", tokens=1, channels=vit.num_classes), logits)
     facts = {"height": height, "width": width, "classes": int(vit.num_classes)}
+    # A classifier has no gates, and its tokens end in one that no mask of tokens could speak of.
+    b.nodes = [replace(n, gated=False, stage=0) for n in b.nodes if isinstance(n, FloatNode)]
     return finished(b, _name_of(vit), {"classifier": facts})
 
 
