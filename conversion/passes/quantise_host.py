@@ -81,8 +81,8 @@ def convert_host(work: _Quantiser, node: FloatHostNode) -> None:
     work.edges += [Edge(source=c.name, target=host.name, port=p) for p, c in codes.items()]
     shift = max(0, math.ceil(math.log2(peak / (scale * top)) - 1e-12))
     encoder = Delta(
-        name=node.name, tokens=node.tokens, channels=node.channels, stage=node.stage, gated=node.gated,
-        bias=np.zeros(node.channels, np.int64), shift=shift, lo=-top, hi=top,
+        name=node.name, tokens=node.tokens, channels=node.channels, stage=node.stage,
+        gated=node.gated, bias=np.zeros(node.channels, np.int64), shift=shift, lo=-top, hi=top,
         threshold=work.config.threshold,
     )  # fmt: skip
     work.nodes.append(encoder)
@@ -112,7 +112,8 @@ def _norm(
     # ε in units of the sum that stands for C²·variance, so that both roots are of one kind.
     floor = round(min(node.channels**2 * node.eps / code.scale**2, NORM_FLOOR_MAX))
     host = HostNorm(
-        name=f"{node.name}.norm", tokens=node.tokens, channels=node.channels, stage=node.stage, gated=node.gated,
+        name=f"{node.name}.norm", tokens=node.tokens, channels=node.channels, stage=node.stage,
+        gated=node.gated,
         floor=max(floor, 1), gain=gain,
     )  # fmt: skip
     return host, 1 / gain, top
@@ -129,7 +130,8 @@ def _table(
     scale = peak / top
     values = gelu(np.arange(before.lo, before.hi + 1) * code.scale, node.tanh)
     host = HostTable(
-        name=f"{node.name}.table", tokens=node.tokens, channels=node.channels, stage=node.stage, gated=node.gated,
+        name=f"{node.name}.table", tokens=node.tokens, channels=node.channels, stage=node.stage,
+        gated=node.gated,
         lo=before.lo, table=np.rint(values / scale).astype(np.int64),
     )  # fmt: skip
     return host, scale, top
@@ -143,7 +145,8 @@ def _softmax(
     table, shift = exponentials(codes["q"].scale * codes["k"].scale)
     host = SoftmaxAttention(
         name=f"{node.name}.attention", tokens=node.tokens, heads=node.heads,
-        head_dim=node.head_dim, stage=node.stage, gated=node.gated, exp_shift=shift, exp_table=table, gain=gain,
+        head_dim=node.head_dim, stage=node.stage, gated=node.gated,
+        exp_shift=shift, exp_table=table, gain=gain,
     )  # fmt: skip
     return host, unit / gain, top
 
