@@ -7,18 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from conversion.graph import Edge, Graph, unbalanced_edges
+from conversion.host_bounds import host_bound
 from conversion.nodes import (
     LIF,
     Conv,
     Delay,
     Delta,
     Dense,
+    HostNode,
     Input,
     LinearAttention,
     Node,
     Output,
     Regroup,
-    RestoreGate,
     SigmaDelta,
     Skip,
     StockSigmaDelta,
@@ -55,41 +56,50 @@ def interval_bounds(graph: Graph) -> dict[str, Bound]:
     bounds: dict[str, Bound] = {}
     for node in graph.order:
         ins = {e.port: _shown(graph, e, bounds) for e in graph.incoming[node.name]}
-        if isinstance(node, Input):
-            top = max(abs(node.lo), abs(node.hi))
-            bounds[node.name] = Bound(top, top)
-        elif isinstance(node, Dense | Conv):
-            bounds[node.name] = _weights_bound(node, _range_before(graph, node.name, ins["in"]))
-        elif isinstance(node, Skip | Regroup):
-            low, high = _range_before(graph, node.name, ins["in"])
-            bounds[node.name] = Bound(ins["in"] << node.exponent, (high - low) << node.exponent)
-        elif isinstance(node, SumPool):
-            low, high = _range_before(graph, node.name, ins["in"])
-            covered = node.kernel_down * node.kernel_across << node.exponent
-            bounds[node.name] = Bound(ins["in"] * covered, (high - low) * covered)
+        total = sum(_shown(graph, e, bounds) for e in graph.incoming[node.name] if e.port == "in")
+        if isinstance(node, Dense | Conv | Skip | Regroup | SumPool):
+            found = _connection(node, ins["in"], _range_before(graph, node.name, ins["in"]))
         elif isinstance(node, Delay):
-            bounds[node.name] = Bound(ins["in"], bounds[graph.incoming[node.name][0].source].inner)
-        elif isinstance(node, StockSigmaDelta):
-            # What it sends is bounded by its declared width, which is checked when it runs.
-            top = 1 << (node.message_bits - 1)
-            total = sum(_shown(graph, e, bounds) for e in graph.incoming[node.name])
-            inner = total << node.scale if node.absolute else total
-            bounds[node.name] = Bound(top, inner + (int(np.abs(node.bias).max()) << node.scale))
-        elif isinstance(node, SigmaDelta | Delta):
-            edges = [e for e in graph.incoming[node.name] if e.port == "in"]
-            total = sum(_shown(graph, e, bounds) for e in edges) + int(np.abs(node.bias).max())
-            total += (1 << node.shift) >> 1
-            bounds[node.name] = Bound(max(abs(node.lo), node.hi), total)
-        elif isinstance(node, LinearAttention):
-            state = node.tokens * ins["k"] * ins["v"]
-            out = node.head_dim * ins["q"] * node.state_max
-            bounds[node.name] = Bound(out, max(state, out))
-        elif isinstance(node, Output):
-            total = ins["in"] + int(np.abs(node.bias).max())
-            bounds[node.name] = Bound(total, total)
-        elif isinstance(node, LIF | RestoreGate):
-            bounds[node.name] = Bound(2**23, 2**23)
+            found = Bound(ins["in"], bounds[graph.incoming[node.name][0].source].inner)
+        else:
+            found = _population(node, ins, total)
+        bounds[node.name] = found
     return bounds
+
+
+def _connection(
+    node: Dense | Conv | Skip | Regroup | SumPool, top: int, span: tuple[int, int]
+) -> Bound:
+    """Of what hands on messages: ``top`` bounds the value in front of it, ``span`` its range."""
+    if isinstance(node, Dense | Conv):
+        return _weights_bound(node, span)
+    covered = node.kernel_down * node.kernel_across if isinstance(node, SumPool) else 1
+    covered <<= node.exponent
+    return Bound(top * covered, (span[1] - span[0]) * covered)
+
+
+def _population(node: Node, ins: dict[str, int], total: int) -> Bound:
+    """Of what has a state or shows values; ``total`` bounds the sum of what arrives on ``in``."""
+    if isinstance(node, Input):
+        top = max(abs(node.lo), abs(node.hi))
+        return Bound(top, top)
+    if isinstance(node, StockSigmaDelta):
+        # What it sends is bounded by its declared width, which is checked when it runs.
+        inner = total << node.scale if node.absolute else total
+        bias = int(np.abs(node.bias).max()) << node.scale
+        return Bound(1 << (node.message_bits - 1), inner + bias)
+    if isinstance(node, SigmaDelta | Delta):
+        total += int(np.abs(node.bias).max()) + ((1 << node.shift) >> 1)
+        return Bound(max(abs(node.lo), node.hi), total)
+    if isinstance(node, LinearAttention):
+        out = node.head_dim * ins["q"] * node.state_max
+        return Bound(out, max(node.tokens * ins["k"] * ins["v"], out))
+    if isinstance(node, HostNode):
+        return Bound(*host_bound(node, ins))
+    if isinstance(node, Output):
+        total = ins["in"] + int(np.abs(node.bias).max())
+        return Bound(total, total)
+    return Bound(2**23, 2**23)  # LIF, RestoreGate
 
 
 def _shown(graph: Graph, edge: Edge, bounds: dict[str, Bound]) -> int:

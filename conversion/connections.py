@@ -230,7 +230,8 @@ class Regroup(_Connection):
     Attributes:
         positions: Rows M of the input.
         channels: Channels of a position.
-        index: (N, P), the positions of each token; none twice, those left out are dropped.
+        index: (N, P), the positions of each token; none twice, those left out are dropped. −1
+            names none: those channels stay 0.
         exponent: Left shift.
     """
 
@@ -256,17 +257,17 @@ class Regroup(_Connection):
 
 
 def check_index(node: Node, index: IntArray, positions: int) -> None:
-    """Refuse an index that leaves the positions or names one twice.
+    """Refuse an index that leaves the positions or names one twice; −1 names none.
 
     Raises:
         GraphError: naming the node and the position.
     """
     flat = np.sort(index, axis=None)
-    if flat[0] < 0 or flat[-1] >= positions:
-        worst = int(flat[0] if flat[0] < 0 else flat[-1])
+    if flat[0] < -1 or flat[-1] >= positions:
+        worst = int(flat[0] if flat[0] < -1 else flat[-1])
         fault = f"index names position {worst}, outside 0..{positions - 1}"
         raise GraphError(f"node {node.name!r} ({node.kind}): {fault}")
-    twice = flat[1:][flat[1:] == flat[:-1]]
+    twice = flat[1:][(flat[1:] == flat[:-1]) & (flat[1:] >= 0)]
     if twice.size:
         fault = f"index names position {int(twice[0])} twice"
         raise GraphError(f"node {node.name!r} ({node.kind}): {fault}")

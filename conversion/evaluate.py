@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from conversion.evaluate_host import apply_host
+from conversion.float_host_nodes import FloatHostNode
 from conversion.float_nodes import (
     FloatAdd,
     FloatAttention,
@@ -63,6 +65,8 @@ def _input(node: FloatInput, picture: FloatArray) -> FloatArray:
 
 def _apply(node: Node, ins: dict[str, FloatArray]) -> FloatArray:
     """Value of a node that takes one edge at each port."""
+    if isinstance(node, FloatHostNode):
+        return apply_host(node, ins)
     if isinstance(node, FloatNorm):
         return _act(ins["in"] * node.scale + node.shift, node.relu)
     if isinstance(node, FloatDense):

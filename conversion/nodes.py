@@ -8,14 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from conversion.connections import WEIGHT_MAX, Conv, Dense, Regroup, Skip, SumPool
+from conversion.host_nodes import HOST_NODES, HostNode, HostNorm, HostTable, SoftmaxAttention
 from conversion.node import IntArray, Node, Place, frozen_int
 from conversion.spiking import LIF, Delay
 from conversion.stock_sigma_delta import StockSigmaDelta
 
 __all__ = [
-    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delay", "Delta", "Dense", "Input", "IntArray",
-    "LinearAttention", "Node", "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip",
-    "StockSigmaDelta", "SumPool",
+    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delay", "Delta", "Dense", "HostNode",
+    "HostNorm", "HostTable", "Input", "IntArray", "LinearAttention", "Node", "Output", "Regroup",
+    "RestoreGate", "SigmaDelta", "Skip", "SoftmaxAttention", "StockSigmaDelta", "SumPool",
 ]  # fmt: skip
 
 
@@ -91,7 +92,10 @@ class SigmaDelta(Delta):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearAttention(Node):
-    """Incremental ReLU linear attention in integers (docs/fixed_point.md §5)."""
+    """Incremental ReLU linear attention in integers (docs/fixed_point.md §5).
+
+    One that is not ``gated`` has no gate port, and ``stage`` means nothing.
+    """
 
     tokens: int
     heads: int
@@ -99,6 +103,7 @@ class LinearAttention(Node):
     stage: int
     state_shift: int
     state_max: int
+    gated: bool = True
     kind: ClassVar[str] = "LinearAttention"
     latency: ClassVar[int] = 1
     ports: ClassVar[tuple[str, ...]] = ("q", "k", "v", "gate")
@@ -107,6 +112,11 @@ class LinearAttention(Node):
         self._require(self.heads > 0 and self.head_dim > 0, "needs at least one head and channel")
         self._require(0 <= self.state_shift <= 30, f"state_shift {self.state_shift} not in 0..30")
         self._require(self.state_max > 0, f"state_max {self.state_max} must be positive")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See :attr:`Node.inputs`."""
+        return self.ports if self.gated else self.ports[:-1]
 
     def output_shape(self, port: str) -> tuple[int, ...]:
         """See :meth:`Node.output_shape`."""
@@ -205,3 +215,4 @@ QUANTISED_NODES: dict[str, type[Node]] = {
     )
 }  # fmt: skip
 """Registry that drives saving, loading and the round-trip tests."""
+QUANTISED_NODES.update({cls.kind: cls for cls in HOST_NODES})

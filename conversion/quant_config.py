@@ -22,6 +22,8 @@ class QuantConfig:
         hidden_max: Hidden channels of the MLP.
         decoder_max: Hidden channels of the decoder.
         state_max: The attention state as it is read.
+        norm_max: What a LayerNorm answers.
+        table_max: What goes into a table, such as that of GELU.
         threshold: Smallest change that an encoder sends, in its own units: one number for all, or
             by encoder or stage (:data:`conversion.passes.set_thresholds.Thresholds`).
     """
@@ -33,4 +35,6 @@ class QuantConfig:
     hidden_max: int = 255
     decoder_max: int = 511
     state_max: int = 4095
+    norm_max: int = 511
+    table_max: int = 1023
     threshold: int | Mapping[str, int] = 0

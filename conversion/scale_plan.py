@@ -59,6 +59,14 @@ class StateScale:
     top: int
 
 
+@dataclass(frozen=True)
+class HostScale:
+    """Of a host node: the gain of what it shows, and a LayerNorm's floor of the variance."""
+
+    gain: int
+    floor: int = 0
+
+
 @dataclass
 class ScalePlan:
     """Decisions by name of the float node.
@@ -68,12 +76,14 @@ class ScalePlan:
         codes: Of values that are sent; a Dense without an entry is a branch of a sum.
         states: Of attentions.
         skips: Left shift of the residual stream where it enters a FloatAdd.
+        hosts: Of LayerNorms and softmax attentions.
     """
 
     weights: dict[str, WeightScale] = field(default_factory=dict)
     codes: dict[str, CodeScale] = field(default_factory=dict)
     states: dict[str, StateScale] = field(default_factory=dict)
     skips: dict[str, int] = field(default_factory=dict)
+    hosts: dict[str, HostScale] = field(default_factory=dict)
 
     def written_into(self, graph: Graph) -> Graph:
         """The same graph with this plan in its ``meta``."""
@@ -99,4 +109,5 @@ def plan_of(graph: Graph) -> ScalePlan:
         codes={name: CodeScale(**row) for name, row in found["codes"].items()},
         states={name: StateScale(**row) for name, row in found["states"].items()},
         skips=dict(found["skips"]),
+        hosts={name: HostScale(**row) for name, row in found["hosts"].items()},
     )

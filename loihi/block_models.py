@@ -131,5 +131,5 @@ def part_process(plan: BlockPlan, role: str) -> tuple[Any, dict[str, str]]:
     node = plan.parts[role]
     exact = stock_suffices(plan.graph, node, needs_membrane=False)
     if exact and matrix_entries(node) <= MAX_MATRIX:
-        return stock_process(node)
+        return stock_process(plan.graph, node)
     return leaf_process(plan.graph, node)

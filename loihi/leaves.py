@@ -14,6 +14,7 @@ from conversion.nodes import (
     Delay,
     Delta,
     Dense,
+    HostNode,
     LinearAttention,
     Node,
     Output,
@@ -30,9 +31,11 @@ from loihi.processes.encoder import DeltaEncoder, SigmaDeltaEncoder
 from loihi.processes.gate_lif import GateLIF
 from loihi.processes.grid import GridConv
 from loihi.processes.grid import Regroup as RegroupProcess
+from loihi.processes.host_pointwise import HostNorm, HostTable
 from loihi.processes.linear_attention import LinearAttention as AttentionProcess
 from loihi.processes.output import Accumulator
 from loihi.processes.restore_gate import RestoreGate as RestoreGateProcess
+from loihi.processes.softmax_attention import SoftmaxAttention
 from loihi.processes.spiking import Delay as DelayProcess
 from loihi.processes.spiking import SumPool as SumPoolProcess
 from loihi.processes.token_dense import Skip as SkipProcess
@@ -66,7 +69,18 @@ def _encoder(graph: Graph, node: Delta) -> Any:
 
 
 def _attention(graph: Graph, node: LinearAttention) -> Any:
-    return AttentionProcess(name=node.name, stages=_stages(graph, node), **node.attributes())
+    return AttentionProcess(name=node.name, **_opening(graph, node), **node.attributes())
+
+
+def _opening(graph: Graph, node: LinearAttention | HostNode) -> dict[str, int]:
+    """Rows of the mask, and the step at which frame 0 reaches a node of latency 1."""
+    stages = _stages(graph, node) if node.gated else 1
+    return {"stages": stages, "first": graph.lags[node.name] - node.latency}
+
+
+def _host(graph: Graph, node: HostNode) -> Any:
+    kind = _HOST_PROCESSES[node.kind]
+    return kind(name=node.name, **_opening(graph, node), **node.attributes())
 
 
 def _dense(_: Graph, node: Dense) -> Any:
@@ -128,6 +142,12 @@ def _output(_: Graph, node: Output) -> Any:
     return Accumulator(name=node.name, **node.attributes())
 
 
+_HOST_PROCESSES: dict[str, Any] = {
+    "HostNorm": HostNorm,
+    "HostTable": HostTable,
+    "SoftmaxAttention": SoftmaxAttention,
+}
+
 _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "Delta": _encoder,
     "SigmaDelta": _encoder,
@@ -142,4 +162,5 @@ _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "Delay": _delay,
     "SumPool": _pool,
     "StockSigmaDelta": _stock_sigma_delta,
+    **dict.fromkeys(_HOST_PROCESSES, _host),
 }

@@ -18,6 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from conversion.float_host_nodes import (
+    FloatGelu,
+    FloatLayerNorm,
+    FloatPlace,
+    FloatSoftmaxAttention,
+)
 from conversion.float_nodes import (
     FloatAdd,
     FloatAttention,
@@ -29,6 +35,13 @@ from conversion.float_nodes import (
 )
 from conversion.graph import Graph
 from conversion.nodes import WEIGHT_MAX, Node
+from conversion.passes.choose_host_scales import (
+    host_top,
+    norm_scale,
+    place_scale,
+    softmax_scale,
+    table_scale,
+)
 from conversion.quant_config import QuantConfig
 from conversion.scale_plan import CodeScale, ScalePlan, StateScale, WeightScale
 from depth_snn.errors import GraphError
@@ -79,9 +92,13 @@ class Chooser:
 
     def shift_for(self, key: str, unit: float, top: int) -> int:
         """Smallest right shift after which the measured range fits ``top``."""
+        return max(0, math.ceil(math.log2(self.range_of(key) / (unit * top)) - 1e-12))
+
+    def range_of(self, key: str) -> float:
+        """Largest magnitude that calibration measured."""
         if key not in self.ranges:
             raise GraphError(f"node {key!r}: no range was measured; calibrate this very graph")
-        return max(0, math.ceil(math.log2(self.ranges[key] / (unit * top)) - 1e-12))
+        return self.ranges[key]
 
     def encode(self, name: str, unit: float, top: int) -> None:
         """An encoder behind sums in ``unit``."""
@@ -129,10 +146,19 @@ def _dense(work: Chooser, node: FloatDense) -> None:
         _encoded(work, node)
 
 
+def _conv(work: Chooser, node: FloatConv) -> None:
+    # What is placed gets its encoder behind the placing.
+    if not any(isinstance(u, FloatPlace) for u in work.users[node.name]):
+        _encoded(work, node)
+
+
 def _encoded(work: Chooser, node: FloatDense | FloatConv) -> None:
     """A layer with an encoder of its own."""
     users, config = work.users[node.name], work.config
-    if any(isinstance(u, FloatAttention) for u in users):
+    read = host_top(users, config)
+    if read is not None:
+        top = read
+    elif any(isinstance(u, FloatAttention) for u in users):
         top = config.qkv_max
     elif any(isinstance(u, FloatAdd) for u in users):
         top = config.residual_max
@@ -197,12 +223,16 @@ def _output(work: Chooser, node: FloatOutput) -> None:
 
 RULES: dict[type[Node], Callable[[Chooser, Any], None]] = {
     FloatInput: _input,
-    FloatConv: _encoded,
+    FloatConv: _conv,
     FloatDense: _dense,
     FloatRegroup: _regroup,
     FloatAttention: _attention,
     FloatAdd: _add,
     FloatOutput: _output,
+    FloatLayerNorm: norm_scale,
+    FloatGelu: table_scale,
+    FloatSoftmaxAttention: softmax_scale,
+    FloatPlace: place_scale,
 }
 """What is decided for each type of float node; a type that is not here has no integer form.
 

@@ -12,6 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from conversion.float_host_nodes import (
+    FloatGelu,
+    FloatLayerNorm,
+    FloatPlace,
+    FloatSoftmaxAttention,
+)
 from conversion.float_nodes import (
     FloatAdd,
     FloatArray,
@@ -37,6 +43,12 @@ from conversion.nodes import (
     Regroup,
     SigmaDelta,
     Skip,
+)
+from conversion.passes.insert_host_nodes import (
+    insert_norm,
+    insert_place,
+    insert_softmax,
+    insert_table,
 )
 from conversion.passes.round_weights import integer_weight
 from conversion.scale_plan import PLAN, plan_of
@@ -220,5 +232,9 @@ RULES: dict[type[Node], Callable[[Inserter, Any], None]] = {
     FloatAttention: _attention,
     FloatAdd: _add,
     FloatOutput: _output,
+    FloatLayerNorm: insert_norm,
+    FloatGelu: insert_table,
+    FloatSoftmaxAttention: insert_softmax,
+    FloatPlace: insert_place,
 }
 """What becomes of each type of float node; see :data:`conversion.passes.choose_scales.RULES`."""

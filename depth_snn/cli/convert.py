@@ -17,7 +17,7 @@ from depth_snn.cli.common import (
 from depth_snn.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from conversion.bounds import Bound
     from conversion.graph import Graph
@@ -29,6 +29,8 @@ EXAMPLE = """examples:
   depth-snn convert --network small --out small.h5
   depth-snn convert --network my.safetensors --calibrate clip.mp4 --out my.h5
   depth-snn convert --network small --thresholds 4 --out quiet.h5
+  depth-snn convert --network small_vit --out twin.h5
+  depth-snn convert --network "timm:vit_tiny_patch16_224?img_size=64" --out vit.h5
   depth-snn convert --network tiny --errors --clips 2 --out tiny.h5    what each pass costs"""
 
 
@@ -71,17 +73,11 @@ def run(args: argparse.Namespace) -> int:
     from conversion.bounds import verify
     from conversion.convert import PASSES
     from conversion.graph_file import load_graph, save_graph
-    from conversion.quant_config import QuantConfig
-    from depth_snn.cli.chain.setup import load_policy, prepare
+    from conversion.shares import share_line
     from depth_snn.cli.progress import Progress
-    from depth_snn.cli.thresholds import read_thresholds
 
     check_file_target("--out", args.out)
     _check_tuning(args)
-    quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
-    policy = load_policy(args.policy, args.network, **policy_changes(args))
-    if args.errors:
-        _check_classes(args.network)
     made: dict[str, Graph] = {}
     progress, start = Progress("passes", len(PASSES)), time.perf_counter()
 
@@ -89,17 +85,36 @@ def run(args: argparse.Namespace) -> int:
         made[name] = graph
         progress.update(len(made), name)
 
-    setup = prepare(args.network, policy, args.calibrate, quant, watch)
+    setup = _converted(args, watch)
     spent = time.perf_counter() - start
     progress.finish()
-    save_graph(_tuned(setup, args) if args.tune else setup.graph, args.out)
+    save_graph(_tuned(setup, args) if args.tune and setup else made[PASSES[-1]], args.out)
     graph = load_graph(args.out)
     _print_nodes(graph, verify(graph))
+    print(share_line(graph))
     print(f"converted in {spent:.1f} s, weights and calibration frames included")
     print(f"wrote {args.out} ({args.out.stat().st_size / 1024:.0f} KiB)")
     if args.errors:
         _print_errors(made, args.clips)
     return ExitCode.OK
+
+
+def _converted(args: argparse.Namespace, watch: Callable[[str, Graph], None]) -> Setup | None:
+    """Run every pass, telling ``watch``; None for a network with softmax, which has no gates."""
+    from conversion.quant_config import QuantConfig
+    from depth_snn.cli.chain.setup import load_policy, prepare
+    from depth_snn.cli.convert_softmax import has_softmax, refuse_policy, softmax_graph
+    from depth_snn.cli.thresholds import read_thresholds
+
+    quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
+    if has_softmax(args.network):
+        refuse_policy(args)
+        softmax_graph(args.network, args.calibrate, quant, watch)
+        return None
+    policy = load_policy(args.policy, args.network, **policy_changes(args))
+    if args.errors:
+        _check_classes(args.network)
+    return prepare(args.network, policy, args.calibrate, quant, watch)
 
 
 def _print_nodes(graph: Graph, bounds: Mapping[str, Bound]) -> None:

@@ -125,5 +125,6 @@ class PyRegroupModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.a_out.send(self.buffer.reshape(-1))
         p = self.proc_params
         arrived = self.s_in.recv().reshape(p["positions"], p["channels"])
-        handed = arrived[p["index"]].reshape(self.buffer.shape) << p["exponent"]
+        named = np.where((p["index"] >= 0)[..., None], arrived[p["index"]], 0)
+        handed = named.reshape(self.buffer.shape) << p["exponent"]
         self.buffer = fit(handed, SUM_BITS, p["name"], "out", self.time_step - 1)

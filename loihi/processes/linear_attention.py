@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from loihi.integers import SUM_BITS, IntArray, fit, round_shift
 from loihi.shim import (
@@ -31,8 +32,10 @@ class LinearAttention(AbstractProcess):  # type: ignore[misc]
         tokens: Number of tokens N.
         heads: Number of heads H.
         head_dim: Width d of a head.
-        stages: Number of rows S of the gate's mask.
+        stages: Number of rows S of the gate's mask; 1 where there is no gate.
         stage: Row of the mask this node obeys.
+        gated: Whether it has a gate; the port of one that has none stays unconnected.
+        first: Step index, from 0, at which frame 0 arrives; without a gate it is closed before.
         state_shift: Rounded right shift of the state.
         state_max: Bound of the shifted state.
         name: Node name.
@@ -83,7 +86,7 @@ class PyLinearAttentionModel(PyLoihiProcessModel):  # type: ignore[misc]
         p = self.proc_params
         ports = (self.q_in, self.k_in, self.v_in)
         dq, dk, dv = (port.recv().reshape(self.q.shape) for port in ports)
-        mask = self.gate_in.recv().reshape(p["stages"], p["tokens"])[p["stage"]] == 1
+        mask = self._open()
         self._exchange(dk, dv)
         self.q += dq
         self._check(self.q, "q")
@@ -92,6 +95,14 @@ class PyLinearAttentionModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.buffer = np.zeros_like(self.buffer)
         self.buffer[mask] = np.einsum("iha,hab->ihb", self.q[mask], matrix)
         self._check(self.buffer, "out")
+
+    def _open(self) -> npt.NDArray[np.bool_]:
+        """Open tokens (N,)."""
+        p = self.proc_params
+        if not p["gated"]:
+            return np.full(p["tokens"], self.time_step - 1 >= p["first"])
+        mask: IntArray = self.gate_in.recv().reshape(p["stages"], p["tokens"])
+        return np.asarray(mask[p["stage"]] == 1)
 
     def _exchange(self, dk: IntArray, dv: IntArray) -> None:
         """Take changed tokens' old outer products out of the state and put the new ones in."""

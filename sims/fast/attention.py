@@ -33,7 +33,7 @@ class LinearAttentionBody:
         changed = self._learn(as_rows(inputs["k"][0]), as_rows(inputs["v"][0]))
         queries = as_rows(inputs["q"][0])
         self._q[queries.tokens] += queries.values
-        tokens = np.flatnonzero(open_tokens(inputs, self._node.stage))
+        tokens = self._opened(inputs)
         out = self._read(tokens)
         events = int(np.count_nonzero(out))
         per_token = self._node.heads * self._node.head_dim**2
@@ -41,6 +41,12 @@ class LinearAttentionBody:
             synaptic_operations=(2 * changed + tokens.size) * per_token, messages=events
         )
         return {"out": Rows(tokens, out, self._shape, nonzero=events)}
+
+    def _opened(self, inputs: Arrivals) -> IntArray:
+        """The open tokens: all of them where there is no gate."""
+        if not self._node.gated:
+            return np.arange(self._shape[0])
+        return np.flatnonzero(open_tokens(inputs, self._node.stage))
 
     def _learn(self, k: Rows, v: Rows) -> int:
         """Steps 1 and 3: bring k, v, S and A up to date; the number of changed tokens."""

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from conversion.nodes import (
-    LIF,
-    Conv,
-    Delay,
-    Delta,
-    Dense,
-    LinearAttention,
-    Node,
-    Output,
-    Regroup,
-    RestoreGate,
-    SigmaDelta,
-    Skip,
-    StockSigmaDelta,
-    SumPool,
-)
+from collections.abc import Callable
+from typing import Any
+
+from conversion.nodes import Node
 from depth_snn.errors import GraphError
 from sims.fast.attention import LinearAttentionBody
 from sims.fast.body import Body
@@ -26,9 +14,11 @@ from sims.fast.conv import ConvBody
 from sims.fast.delay import DelayBody
 from sims.fast.encoder import DeltaBody, SigmaDeltaBody
 from sims.fast.gate import RestoreGateBody
+from sims.fast.host import HostNormBody, HostTableBody
 from sims.fast.lif import LIFBody
 from sims.fast.pool import SumPoolBody
 from sims.fast.regroup import RegroupBody
+from sims.fast.softmax import SoftmaxAttentionBody
 from sims.fast.stock import StockSigmaDeltaBody
 from sims.fast.width import Registers, TooWide
 
@@ -47,43 +37,30 @@ def body_of(node: Node, registers: Registers, shown: bool) -> Body:
     Raises:
         GraphError: if this simulator does not know the kind, or a constant is beyond 62 bits.
     """
+    if node.kind not in BODIES:
+        raise GraphError(f"node {node.name!r}: the fast simulator has no {node.kind} node")
     try:
-        return _built(node, registers, shown)
+        return BODIES[node.kind](node, registers, shown)
     except TooWide as fault:
         raise GraphError(f"node {node.name!r}: {fault}") from None
 
 
-def _built(node: Node, registers: Registers, shown: bool) -> Body:
-    if isinstance(node, SigmaDelta):
-        return SigmaDeltaBody(node, registers)
-    if isinstance(node, (Dense, Conv, Skip, Regroup, LinearAttention)):
-        return _connection(node, registers)
-    if isinstance(node, Delta):
-        return DeltaBody(node, registers)
-    if isinstance(node, LIF):
-        return LIFBody(node, registers)
-    if isinstance(node, Delay):
-        return DelayBody(node)
-    if isinstance(node, SumPool):
-        return SumPoolBody(node, registers.total)
-    if isinstance(node, StockSigmaDelta):
-        return StockSigmaDeltaBody(node, registers)
-    if isinstance(node, RestoreGate):
-        return RestoreGateBody(node, registers)
-    if isinstance(node, Output):
-        return OutputBody(node, shown)
-    raise GraphError(f"node {node.name!r}: the fast simulator has no {node.kind} node")
-
-
-def _connection(
-    node: Dense | Conv | Skip | Regroup | LinearAttention, registers: Registers
-) -> Body:
-    if isinstance(node, Dense):
-        return DenseBody(node, registers.total)
-    if isinstance(node, Conv):
-        return ConvBody(node, registers.total)
-    if isinstance(node, Regroup):
-        return RegroupBody(node, registers.total)
-    if isinstance(node, Skip):
-        return SkipBody(node, registers.total)
-    return LinearAttentionBody(node, registers.total)
+BODIES: dict[str, Callable[[Any, Registers, bool], Body]] = {
+    "Delta": lambda node, registers, _: DeltaBody(node, registers),
+    "SigmaDelta": lambda node, registers, _: SigmaDeltaBody(node, registers),
+    "StockSigmaDelta": lambda node, registers, _: StockSigmaDeltaBody(node, registers),
+    "Dense": lambda node, registers, _: DenseBody(node, registers.total),
+    "Conv": lambda node, registers, _: ConvBody(node, registers.total),
+    "SumPool": lambda node, registers, _: SumPoolBody(node, registers.total),
+    "Regroup": lambda node, registers, _: RegroupBody(node, registers.total),
+    "Skip": lambda node, registers, _: SkipBody(node, registers.total),
+    "LinearAttention": lambda node, registers, _: LinearAttentionBody(node, registers.total),
+    "HostNorm": lambda node, registers, _: HostNormBody(node, registers),
+    "HostTable": lambda node, registers, _: HostTableBody(node, registers),
+    "SoftmaxAttention": lambda node, registers, _: SoftmaxAttentionBody(node, registers),
+    "LIF": lambda node, registers, _: LIFBody(node, registers),
+    "Delay": lambda node, _registers, _: DelayBody(node),
+    "RestoreGate": lambda node, registers, _: RestoreGateBody(node, registers),
+    "Output": lambda node, _, shown: OutputBody(node, shown),
+}
+"""By kind, what makes the body from the node, the run's registers, and whether it is read."""

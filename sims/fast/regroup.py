@@ -20,7 +20,8 @@ class RegroupBody:
         self._exponent = node.exponent
         self._shape = node.output_shape("out")
         self._slot_of = np.full(node.positions, -1, np.int64)
-        self._slot_of[node.index.reshape(-1)] = np.arange(node.index.size)
+        named = node.index.reshape(-1)
+        self._slot_of[named[named >= 0]] = np.flatnonzero(named >= 0)
         self._places = int(node.index.shape[1])
         self._row_of = np.zeros(self._shape[0], np.int64)
         self._width = width

@@ -12,11 +12,18 @@ from sims.reference.unit import Arrived, Outputs, Work
 
 
 class AttentionUnit:
-    """Keeps q, k, v and the sum of k·vᵀ of every head, and answers each open token."""
+    """Keeps q, k, v and the sum of k·vᵀ of every head, and answers each open token.
 
-    def __init__(self, node: LinearAttention, guard: Guard) -> None:
+    Args:
+        node: The node.
+        guard: Checks of its widths.
+        first: Step at which frame 0 reaches it; without a gate it is closed before.
+    """
+
+    def __init__(self, node: LinearAttention, guard: Guard, first: int) -> None:
         self._node = node
         self._guard = guard
+        self._first = first
         width = node.heads * node.head_dim
         self._q = zeros(node.tokens, width)
         self._k = zeros(node.tokens, width)
@@ -28,7 +35,7 @@ class AttentionUnit:
         """One step; see ``Unit.step``."""
         node = self._node
         to_q, to_k, to_v = (arrived[port][0] for port in ("q", "k", "v"))
-        gate = [int(entry == 1) for entry in arrived["gate"][0][node.stage]]
+        gate = self._gate(step, arrived)
         changed = [i for i in range(node.tokens) if any(to_k[i]) or any(to_v[i])]
         for i in changed:
             self._add_outer_product(i, -1)
@@ -49,6 +56,12 @@ class AttentionUnit:
             "messages": nonzero(out),
         }
         return {"out": out}, work
+
+    def _gate(self, step: int, arrived: Arrived) -> Row:
+        """1 for each open token."""
+        if self._node.gated:
+            return [int(entry == 1) for entry in arrived["gate"][0][self._node.stage]]
+        return [int(step >= self._first)] * self._node.tokens
 
     def _add_outer_product(self, i: int, sign: int) -> None:
         k, v = self._k[i], self._v[i]

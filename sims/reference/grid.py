@@ -95,10 +95,12 @@ class RegroupUnit:
         self._guard = guard
         self._exponent = node.exponent
         self._index = table_of(node.index)
+        self._none = [0] * node.channels
 
     def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
         """One step; see ``Unit.step``."""
-        messages = arrived["in"][0]
+        # −1 names the last row, which is that of no position.
+        messages = [*arrived["in"][0], self._none]
         out = [
             [x << self._exponent for position in named for x in messages[position]]
             for named in self._index

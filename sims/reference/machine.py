@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from conversion.graph import Graph
-from conversion.nodes import Delta, LinearAttention, Node
+from conversion.nodes import Delta, HostNode, LinearAttention, Node
 from depth_snn.errors import GraphError
 from sims.reference.attention import AttentionUnit
 from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit
 from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
+from sims.reference.host import NormUnit, TableUnit
 from sims.reference.integers import Table, zeros
 from sims.reference.pool import SumPoolUnit
 from sims.reference.population import DelayUnit, LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
+from sims.reference.softmax import SoftmaxUnit
 from sims.reference.stock import StockSigmaDeltaUnit
 from sims.reference.unit import Outputs, Unit, Work
 from sims.reference.wire import Wire
@@ -42,7 +44,10 @@ UNITS: dict[str, Callable[[Any, Guard, int], Unit]] = {
     "SumPool": lambda node, guard, _: SumPoolUnit(node, guard),
     "Skip": lambda node, guard, _: SkipUnit(node, guard),
     "Regroup": lambda node, guard, _: RegroupUnit(node, guard),
-    "LinearAttention": lambda node, guard, _: AttentionUnit(node, guard),
+    "LinearAttention": lambda node, guard, lag: AttentionUnit(node, guard, lag - node.latency),
+    "HostNorm": lambda node, guard, lag: NormUnit(node, guard, lag - node.latency),
+    "HostTable": lambda node, guard, lag: TableUnit(node, guard, lag - node.latency),
+    "SoftmaxAttention": lambda node, guard, lag: SoftmaxUnit(node, guard, lag - node.latency),
     "LIF": LifUnit,
     "Delay": lambda node, _guard, _lag: DelayUnit(node),
     "RestoreGate": lambda node, guard, _: RestoreGateUnit(node, guard),
@@ -133,7 +138,8 @@ class Machine:
 
 
 def _check_stage(node: Node, port: str, shape: tuple[int, ...]) -> None:
-    if port == "gate" and isinstance(node, Delta | LinearAttention) and node.stage >= shape[0]:
+    kinds = Delta | LinearAttention | HostNode
+    if port == "gate" and isinstance(node, kinds) and node.stage >= shape[0]:
         raise GraphError(
             f"node {node.name!r} ({node.kind}): stage {node.stage} "
             f"has no row in a mask of shape {shape}"

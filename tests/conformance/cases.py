@@ -29,6 +29,7 @@ from tests.conformance.building import (
     schedule,
     weights,
 )
+from tests.conformance.host_cases import softmax_case
 from tests.conformance.networks import block_case, gate_case
 from tests.conformance.pictures import cells_case, conv_case, picture_case
 
@@ -196,6 +197,9 @@ CASES: dict[str, Callable[[int], Case]] = {
     "cells, groups across positions": lambda seed: cells_case(seed, places=4, repeat=2),
     "picture": picture_case,
     "picture, three levels": lambda seed: picture_case(seed, stem=(2, 3, 3), frames=5, threshold=2),
+    "softmax": softmax_case,
+    "softmax, no gates": lambda seed: softmax_case(seed, gated=False),
+    "softmax, threshold 7": lambda seed: softmax_case(seed, threshold=7, exp_shift=0, frames=9),
     "two blocks, threshold 4": lambda seed: block_case(seed, layers=2, threshold=4, frames=4),
 }
 """Every case by name; each value builds it from a seed."""

@@ -13,6 +13,8 @@ from conversion.nodes import (
     Conv,
     Delta,
     Dense,
+    HostNorm,
+    HostTable,
     Input,
     LinearAttention,
     Node,
@@ -21,6 +23,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SoftmaxAttention,
 )
 from tests.conformance.building import Case, Inputs, IntArray, balance, edge
 
@@ -95,7 +98,7 @@ class Builder:
     def add_value(self) -> None:
         """One more node that gives a value (M, C), of a random kind."""
         grow = (self.encoder, self.encoder, self.sigma, self.dense, self.skip, self.attention,
-                self.conv, self.regroup)  # fmt: skip
+                self.conv, self.regroup, self.norm, self.table, self.softmax)  # fmt: skip
         name = f"n{len(self.nodes)}"
         node, feeds = grow[self.number(0, len(grow) - 1)](name)
         self.nodes.append(node)
@@ -153,6 +156,8 @@ class Builder:
         tokens = self.tokens if rows >= self.tokens else rows
         places = self.number(1, min(3, rows // tokens))
         index = self.rng.permutation(rows)[: tokens * places].reshape(tokens, places)
+        if self.pick(0, 1):
+            index[self.rng.random(index.shape) < 0.3] = -1
         return Regroup(name=name, positions=rows, channels=channels, index=index,
                        exponent=self.pick(0, 1, 4)), [(source, "in")]  # fmt: skip
 
@@ -167,7 +172,37 @@ class Builder:
         node = LinearAttention(name=name, tokens=self.tokens, heads=heads,
                                head_dim=channels // heads, stage=self.number(0, self.stages - 1),
                                state_shift=self.pick(0, 1, 6, 30),
-                               state_max=self.pick(1, 20, 255, 2**20))  # fmt: skip
+                               state_max=self.pick(1, 20, 255, 2**20),
+                               gated=self.pick(0, 1, 1) == 1)  # fmt: skip
+        more = [(self.any_value(rows, channels)[0], port) for port in "kv"]
+        return node, [(source, "q"), *more]
+
+    def opening(self, rows: int) -> dict[str, int]:
+        """Stage of a host node, and whether it has a gate, as an encoder's."""
+        gated = rows == self.tokens and self.pick(0, 1, 1) == 1
+        return {"stage": self.number(0, self.stages - 1), "gated": gated}
+
+    def norm(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        source, rows, channels = self.any_value()
+        return HostNorm(name=name, tokens=rows, channels=channels, floor=self.pick(1, 7, 2**50),
+                        gain=self.pick(1, 50, 2**12), **self.opening(rows)
+                        ), [(source, "in")]  # fmt: skip
+
+    def table(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        source, rows, channels = self.any_value()
+        size, reach = self.pick(1, 9, 300), self.pick(1, 100, 2**23 - 1)
+        return HostTable(name=name, tokens=rows, channels=channels, lo=self.pick(-2**23, -5, 0),
+                         table=self.integers(-reach, reach, size), **self.opening(rows)
+                         ), [(source, "in")]  # fmt: skip
+
+    def softmax(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        source, rows, channels = self.any_value()
+        heads = self.pick(*divisors(channels))
+        table = -np.sort(-self.integers(0, self.pick(1, 50, 2**20), self.pick(1, 6, 40)))
+        table[0] = max(int(table[0]), 1)
+        node = SoftmaxAttention(name=name, tokens=rows, heads=heads, head_dim=channels // heads,
+                                exp_shift=self.pick(0, 1, 9, 30), exp_table=table,
+                                gain=self.pick(1, 3, 64), **self.opening(rows))  # fmt: skip
         more = [(self.any_value(rows, channels)[0], port) for port in "kv"]
         return node, [(source, "q"), *more]
 

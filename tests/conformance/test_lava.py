@@ -26,7 +26,7 @@ LARGE = "two blocks, threshold 4"
 LEFT_OUT = (
     LARGE, "block", "picture, three levels", "conv, one position changes",
     "conv, all positions change", "conv 1, no padding", "conv as large as the grid",
-    "cells, one group, threshold 4",
+    "cells, one group, threshold 4", "softmax, threshold 7",
 )  # fmt: skip
 RANDOM_NETWORKS = 8
 

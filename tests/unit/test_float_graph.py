@@ -51,8 +51,10 @@ def test_foreign_networks_are_refused_by_name() -> None:
         build_float_graph(nn.Sequential(nn.Linear(2, 2)))
     twin = NetworkConfig(name="twin", kind="vit", height=16, width=32, dim=8, heads=(2,),
                          head_dim=4, mlp=8)  # fmt: skip
-    with pytest.raises(GraphError, match="DepthViT: only DepthViTLoihi"):
-        build_float_graph(DepthViT(twin).eval())
+    foreign = DepthViT(twin).eval()
+    foreign.blocks[0].norm2 = nn.Identity()
+    with pytest.raises(GraphError, match=r"blocks\.0\.norm2.*Identity is not a LayerNorm"):
+        build_float_graph(foreign)
     with pytest.raises(GraphError, match="training mode"):
         build_float_graph(random_network().train())
     for name, module, said in (
