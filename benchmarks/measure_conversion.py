@@ -180,7 +180,7 @@ def plot(found: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> None
         for colour, (kind, points) in zip((BLUE, ORANGE), kinds.items(), strict=False):
             axis.plot([p.reduction for p in points], [p.loss for p in points], "o-", ms=4, lw=1.4,
                       color=colour, label=kind)  # fmt: skip
-            for p in points:
+            for p in (p for p in points if p.factor >= 1):  # below, points lie close together
                 axis.annotate(f"×{p.factor:g}", (p.reduction, p.loss), xytext=(4, 4), fontsize=7,
                               textcoords="offset points", color=colour)  # fmt: skip
         axis.axhline(1, color=GRAY, lw=0.8, ls="--")
