@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from conversion.graph_file import FORMAT
+from conversion.graph_file import FORMAT, FORMAT_VERSION
 from depth_snn.sealed import seal_of
 
 
@@ -43,7 +43,8 @@ def set_edges(file: h5py.File, row: object) -> None:
 
 
 ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
-    "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "format version 3"),
+    "newer": (lambda f: f.attrs.__setitem__("format_version", FORMAT_VERSION + 1),
+              f"format version {FORMAT_VERSION + 1}; this program reads up to {FORMAT_VERSION}"),
     "older": (lambda f: f.attrs.__setitem__("format_version", 0), "format version 0"),
     "version text": (lambda f: f.attrs.__setitem__("format_version", "x"), "not a whole number"),
     "format": (lambda f: f.attrs.__setitem__("format", "other"), "not a depth-snn-graph"),
