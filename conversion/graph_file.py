@@ -25,7 +25,7 @@ MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in all arrays of a file, and in any value that a node shows."""
 MAX_CHANNELS = 2**20
-"""Channels of a node: an Output without a bias makes one zero for each before its shape is known."""
+"""Channels of a node: an Output without a bias makes a zero for each before it is checked."""
 MAX_DELAY = 2**20
 """Steps of an edge: far beyond any path through a network."""
 MAX_JSON_BYTES = 2**24
