@@ -26,6 +26,8 @@ they were."""
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in all arrays of a file, and in any value that a node shows."""
+MAX_CHANNELS = 2**20
+"""Channels of a node: an Output without a bias makes a zero for each before it is checked."""
 MAX_DELAY = 2**20
 """Steps of an edge: far beyond any path through a network."""
 MAX_JSON_BYTES = 2**24
@@ -234,6 +236,9 @@ def _read_node(group: h5py.Group) -> Node:
     for field in fields(QUANTISED_NODES[kind]):
         if field.name in values and not _fits(values[field.name], str(field.type)):
             raise GraphError(f"node {name!r} ({kind}): {field.name} is no {field.type}")
+    channels = values.get("channels", 0)
+    if type(channels) is int and channels > MAX_CHANNELS:
+        raise GraphError(f"node {name!r} ({kind}): {channels} channels, limit {MAX_CHANNELS}")
     try:
         node = QUANTISED_NODES[kind](name=name, **values)
     except TypeError as error:

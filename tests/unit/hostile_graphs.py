@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from conversion.graph_file import FORMAT
+from conversion.graph_file import FORMAT, FORMAT_VERSION
 from depth_snn.sealed import seal_of
 
 
@@ -43,7 +43,8 @@ def set_edges(file: h5py.File, row: object) -> None:
 
 
 ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
-    "newer": (lambda f: f.attrs.__setitem__("format_version", 4), "format version 4"),
+    "newer": (lambda f: f.attrs.__setitem__("format_version", FORMAT_VERSION + 1),
+              f"format version {FORMAT_VERSION + 1}; this program reads up to {FORMAT_VERSION}"),
     "older": (lambda f: f.attrs.__setitem__("format_version", 0), "format version 0"),
     "version text": (lambda f: f.attrs.__setitem__("format_version", "x"), "not a whole number"),
     "format": (lambda f: f.attrs.__setitem__("format", "other"), "not a depth-snn-graph"),
@@ -109,6 +110,9 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "line break": (lambda f: set_fields(f, "Dense", **{"a\nb": 1}), r"a\\\\nb|a\\nb"),
     "edge with break": (lambda f: set_edges(f, ["a\n\x1b[2J", "b", "in", "out", 0]), r"a\\n"),
     "endless version": (lambda f: f.attrs.__setitem__("format_version", np.inf), "not a whole"),
+    "endless channels": (lambda f: (replace_array(f, "Output", "bias"),
+                                    set_fields(f, "Output", channels=2**31 - 1)),
+                         "2147483647 channels, limit 1048576"),
     "null array": (lambda f: replace_array(f, "Dense", "weight", data=h5py.Empty("i4")),
                    "is empty"),
     "soft link": (lambda f: replace_array(f, "Dense", "weight", link=h5py.SoftLink("/edges")),
