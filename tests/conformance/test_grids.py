@@ -209,7 +209,7 @@ def test_nodes_refuse_what_makes_no_sense() -> None:
         "height 0": lambda: conv(one, 0, 1),
         "repeat 0": lambda: Dense(name="d", tokens=1, weight=[[1]], exponent=0, repeat=0),
         r"position 5, outside 0\.\.4": lambda: cells([[0, 5]]),
-        r"position -1, outside": lambda: cells([[0, -1]]),
+        r"position -2, outside": lambda: cells([[0, -2]]),
         "position 2 twice": lambda: cells([[2, 1], [0, 2]]),
         "index has shape": lambda: cells([1, 2]),
     }
