@@ -71,7 +71,7 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "steps back": (lambda f: replace_array(f, "Delay", "steps", data=np.array([-1])), "negative"),
     "many steps": (lambda f: replace_array(f, "Delay", "steps", data=np.array([2**40])),
                    "would hold"),
-    "many neurons": (lambda f: set_fields(f, "LIF", channels=2**30), "out of range"),
+    "many neurons": (lambda f: set_fields(f, "LIF", channels=2**30), "1073741824 channels, limit"),
     "odd bias": (lambda f: replace_array(f, "LIF", "bias", data=np.array([1] * 99)),
                  "bias has shape"),
     "text field": (lambda f: set_fields(f, "LIF", dv="3"), "dv is no int"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from depth_snn.cli.convert_softmax import parse
 from depth_snn.cli.main import COMMANDS, build_parser
 from depth_snn.data.frames import SCENES
 from depth_snn.toml_io import load_toml
@@ -64,7 +65,9 @@ def check_depth_snn(words: list[str], capsys: pytest.CaptureFixture[str]) -> Non
     if source.startswith("scene:"):
         assert source.removeprefix("scene:") in SCENES, source
     for name in network.split(","):
-        if not name.endswith(".safetensors"):
+        if name.startswith("timm:"):
+            parse(name)
+        elif not name.endswith(".safetensors"):
             assert (ROOT / "depth_snn" / "weights" / f"{name}.safetensors").is_file(), name
     budget = getattr(args, "budget", None)
     assert budget is None or budget.endswith(".toml") or budget in shipped_budgets(), budget
