@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conversion.bounds import verify
 from conversion.fuzz import READERS, Campaign, Failure, Reader, run_campaign
 from conversion.fuzz.campaign import keep_file
 from conversion.fuzz.child import READ_WORDS, REFUSED_WORDS, Batch, judge, make_file
 from conversion.fuzz.seeds import SEED_GRAPHS
 from conversion.graph_file import FORMAT
+from conversion.nodes import QUANTISED_NODES
 from depth_snn.errors import ConfigError, GraphError
 from depth_snn.sealed import seal_fault
 from tests.unit.command import depth_snn, refused
@@ -32,12 +34,11 @@ def test_a_small_campaign_finds_nothing() -> None:
     assert seen == sorted(seen) and seen[-1] == FILES
 
 
-def test_the_seeds_are_valid_and_hold_the_node_types() -> None:
-    kinds = {node.kind for build in SEED_GRAPHS.values() for node in build().nodes}
-    assert kinds >= {
-        "Input", "Delta", "SigmaDelta", "Dense", "Conv", "Skip", "Regroup", "LinearAttention",
-        "LIF", "RestoreGate", "Output",
-    }  # fmt: skip
+def test_the_seeds_are_valid_and_hold_every_node_type() -> None:
+    graphs = [build() for build in SEED_GRAPHS.values()]
+    for graph in graphs:
+        verify(graph)
+    assert {node.kind for graph in graphs for node in graph.nodes} == set(QUANTISED_NODES)
 
 
 def test_the_same_number_gives_the_same_file_and_every_second_is_sealed(tmp_path: Path) -> None:
