@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from conversion.fuzz.child import READ_WORDS, REFUSED_WORDS, Batch, judge, make_
 from conversion.fuzz.seeds import SEED_GRAPHS
 from conversion.graph_file import FORMAT
 from conversion.nodes import QUANTISED_NODES
-from depth_snn.errors import ConfigError, GraphError
+from depth_snn.errors import ConfigError, GraphError, MissingDependency
 from depth_snn.sealed import seal_fault
 from tests.unit.command import depth_snn, refused
 
@@ -154,3 +155,26 @@ def test_the_command(tmp_path: Path) -> None:
     refused(depth_snn("fuzz", "--files", "0"), "--files")
     with pytest.raises(ConfigError, match="expected one of graph"):
         run_campaign(Campaign(kind="x", files=1))
+
+
+@pytest.mark.parametrize("kind", ["netx", "nir"])
+def test_a_small_campaign_of_foreign_files_finds_nothing(kind: str) -> None:
+    if kind == "nir":
+        pytest.importorskip("nir")
+    report = run_campaign(Campaign(kind=kind, files=60, seed=4))
+    assert report.failures == () and report.tried == 60
+    assert report.read > 5 and report.refused > 5
+
+
+@pytest.mark.parametrize("kind", ["netx", "nir"])
+def test_the_foreign_seeds_are_read(kind: str, tmp_path: Path) -> None:
+    if kind == "nir":
+        pytest.importorskip("nir")
+    for path in READERS[kind].write_seeds(tmp_path):
+        READERS[kind].read(path)
+
+
+def test_a_kind_whose_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nir", None)
+    with pytest.raises(MissingDependency, match="pip install"):
+        run_campaign(Campaign(kind="nir", files=1))
