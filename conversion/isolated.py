@@ -5,7 +5,8 @@ reads the file, with its memory limited, and hands on plain arrays and JSON:
 
     python -m conversion.isolated MODULE FILE WORDS…  > arrays.npz
 
-MODULE has a function ``contents(file, *words)`` and a name FORMAT of what it reads. Exit code 1 comes with one line of reason.
+MODULE has a function ``contents(file, *words)`` and a name FORMAT of what it reads. Exit code 1
+comes with one line of reason.
 """
 
 from __future__ import annotations
@@ -125,10 +126,10 @@ def _forked(module: str, words: list[str], deadline_s: float) -> tuple[int | Non
                 out.flush()
                 said.flush()
                 os._exit(code)  # nothing of the parent's is to be ended here
-        code = _awaited(child, deadline_s)
+        ended = _awaited(child, deadline_s)
         out.seek(0)
         said.seek(0)
-        return code, out.read(), said.read()
+        return ended, out.read(), said.read()
 
 
 def _scratch() -> IO[bytes]:

@@ -128,7 +128,7 @@ def spiking_graph() -> Graph:
         Output(name="out", tokens=4, channels=1, bias=np.array([5])),
     )  # fmt: skip
     names = [node.name for node in nodes]
-    edges = [Edge(source=a, target=b) for a, b in pairwise(names)]
+    edges = tuple(Edge(source=a, target=b) for a, b in pairwise(names))
     return balance_delays(Graph(name="spiking", dialect="quantised", nodes=nodes, edges=edges))
 
 

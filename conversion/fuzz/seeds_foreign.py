@@ -1,4 +1,4 @@
-"""Small files of other programs' formats, as those write them; what is mutated starts from these."""
+"""Small files of other formats, as their programs write them; what is mutated starts here."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Item:
 def making_sense(where: str) -> Iterator[None]:
     """Turn what strange values of a foreign graph do to arithmetic into one line.
 
-    The package `nir` keeps whatever a file holds under a parameter's name: text, groups, infinities.
+    The package `nir` keeps whatever a file holds under a parameter's name: text, groups, infinity.
 
     Raises:
         GraphError: beginning with ``where``.

@@ -26,7 +26,7 @@ FORMAT = "odd"
 
 def contents(path, word):
     if word == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
+        os.kill(os.getpid(), signal.SIGKILL)
     if word == "hang":
         time.sleep(100)
     if word == "hungry":
