@@ -77,8 +77,9 @@ def judge(reader: Reader, path: Path, batch: Batch) -> str:
 
 
 def peak_kib() -> int:
-    """Largest resident memory of this process so far, in KiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Largest resident memory of this process or of a child of its readers so far, in KiB."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in whose)
 
 
 def run_batch(batch: Batch, folder: Path) -> None:
