@@ -28,16 +28,20 @@ def main() -> int:
     options = parser.parse_args()
     try:
         found = {
-            "fuzz": tried_and_failed({"graph": options.files}, options.seed),
-            "fuzz_foreign": tried_and_failed(FOREIGN, options.seed),
+            ("fuzz_files_tried", "fuzz_failures"): tried_and_failed(
+                {"graph": options.files}, options.seed
+            ),
+            ("fuzz_foreign_files_tried", "fuzz_foreign_failures"): tried_and_failed(
+                FOREIGN, options.seed
+            ),
         }
     except DepthError as error:
         print(f"measure_fuzz: error: {error}", file=sys.stderr)
         return 1
     figures = {}
-    for name, (tried, failures) in found.items():
-        figures[f"{name}_files_tried"] = found_now(tried, unit="", command=COMMAND)
-        figures[f"{name}_failures"] = found_now(failures, unit="", command=COMMAND)
+    for names, counts in found.items():
+        for name, value in zip(names, counts, strict=True):
+            figures[name] = found_now(value, unit="", command=COMMAND)
     publish(figures, options.json)
     return 0
 
