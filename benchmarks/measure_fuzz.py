@@ -16,6 +16,9 @@ from depth_snn.errors import DepthError, MissingDependency
 from depth_snn.figures import found_now, publish
 
 COMMAND = "python benchmarks/measure_fuzz.py"
+NAMES = (
+    "fuzz_files_tried", "fuzz_failures", "fuzz_foreign_files_tried", "fuzz_foreign_failures",
+)  # fmt: skip
 FOREIGN = {"netx": 5000, "nir": 2000}
 """Files of the formats of others; fewer, since a process of its own reads each."""
 
@@ -27,21 +30,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the mutations (0)")
     options = parser.parse_args()
     try:
-        found = {
-            ("fuzz_files_tried", "fuzz_failures"): tried_and_failed(
-                {"graph": options.files}, options.seed
-            ),
-            ("fuzz_foreign_files_tried", "fuzz_foreign_failures"): tried_and_failed(
-                FOREIGN, options.seed
-            ),
-        }
+        own = tried_and_failed({"graph": options.files}, options.seed)
+        foreign = tried_and_failed(FOREIGN, options.seed)
     except DepthError as error:
         print(f"measure_fuzz: error: {error}", file=sys.stderr)
         return 1
-    figures = {}
-    for names, counts in found.items():
-        for name, value in zip(names, counts, strict=True):
-            figures[name] = found_now(value, unit="", command=COMMAND)
+    figures = {
+        name: found_now(value, unit="", command=COMMAND)
+        for name, value in zip(NAMES, (*own, *foreign), strict=True)
+    }
     publish(figures, options.json)
     return 0
 
