@@ -100,10 +100,14 @@ def run_campaign(campaign: Campaign, on_progress: Callable[[int], None] | None =
 
     Raises:
         ConfigError: if there is no reader of that kind.
+        MissingDependency: if its reader needs what is not installed.
         EngineError: if a child fails before its first file, so that nothing is tried.
     """
     if campaign.kind not in READERS:
         raise ConfigError(f"kind {campaign.kind!r}: expected one of {', '.join(sorted(READERS))}")
+    require = READERS[campaign.kind].require
+    if require is not None:
+        require()
     began = time.monotonic()
     done, read, refused, peak, failures = 0, 0, 0, 0, []
     while done < campaign.files:

@@ -65,7 +65,7 @@ def judge(reader: Reader, path: Path, batch: Batch) -> str:
         said = REFUSED_WORDS
         if "\n" in str(error) or not str(error):
             said = f"the error is not one line: {error!r}"
-        elif isinstance(error.__context__, MemoryError):
+        elif isinstance(error.__cause__ or error.__context__, MemoryError):
             said = f"memory beyond the limit of {batch.memory_mib} MiB was asked for: {error}"
     except BaseException as error:  # whatever a reader lets through is what is looked for
         said = f"{type(error).__name__}: {error}"
@@ -77,8 +77,9 @@ def judge(reader: Reader, path: Path, batch: Batch) -> str:
 
 
 def peak_kib() -> int:
-    """Largest resident memory of this process so far, in KiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Largest resident memory of this process or of a child of its readers so far, in KiB."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in whose)
 
 
 def run_batch(batch: Batch, folder: Path) -> None:

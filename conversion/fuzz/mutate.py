@@ -13,7 +13,8 @@ from conversion.fuzz.readers import Reader
 MAX_CHANGES = 6
 """Most changes of one file: few, so that most of it stays whole and readers get far."""
 EDIT_SHARE = 0.5
-"""Share of the HDF5 files with a right checksum that are changed as HDF5, not as bytes."""
+"""Share of the HDF5 files with a right checksum, or of a format without one, that are changed as
+HDF5, not as bytes."""
 
 BLOCKS = (
     b"\0", b"\xff", b"\x7f", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x80", b"\xff\xff\xff\x7f",
@@ -36,7 +37,8 @@ def mutated_file(
         sealed: Whether its checksum is made right again, where the format has one.
     """
     data = seeds[int(rng.integers(len(seeds)))]
-    if reader.hdf5 and sealed and rng.random() < EDIT_SHARE:
+    # Without a checksum every file is read past it.
+    if reader.hdf5 and (sealed or reader.seal is None) and rng.random() < EDIT_SHARE:
         path.write_bytes(data)
         edit_hdf5(path, rng, int(rng.integers(1, MAX_CHANGES)))
     else:

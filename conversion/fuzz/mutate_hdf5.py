@@ -11,8 +11,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-HUGE = (2**20, 2**15)
-"""Shape of an array that a file claims without holding it."""
+HUGE = ((2**20, 2**15), (2**13, 2**12))
+"""Shapes of an array that a file claims without holding it: beyond what readers take, and within,
+where it would still be hundreds of MiB."""
+LONG_TEXT = "S2000000000"
+"""Type of one text that is as long as an HDF5 file can claim."""
 ODD_VALUES: tuple[Any, ...] = (
     -1, 0, 1, 2, 3, 127, 128, -128, 2**16, 2**31 - 1, 2**31, 2**53, 2**62, 2**63 - 1, -(2**63),
     2**70, 1.5, 1e308, float("nan"), float("inf"), "", "x", "in", "out", "gate", "zero", "Dense",
@@ -24,8 +27,8 @@ ODD_TYPES = ("i1", "i4", "u1", "u8", "f2", "f8", "c16", "S3", "?", ">i2")
 DEEP_JSON = b"[" * 5000
 FIELD_LIMIT = 60_000
 """HDF5 keeps at most 64 KiB in an attribute."""
-MOST_READ = 10**6
-"""Numbers of an array that is read to be changed."""
+MOST_READ = 10**7
+"""Bytes of an array that is read to be changed."""
 
 
 def edit_hdf5(path: Path, rng: np.random.Generator, changes: int) -> None:
@@ -57,7 +60,7 @@ def _dataset(file: h5py.File, rng: np.random.Generator) -> Any:
 
 def _numbers(dataset: Any) -> Any:
     """What an array holds; one that was made huge before is left alone."""
-    if dataset.size is None or dataset.size > MOST_READ:
+    if dataset.size is None or dataset.size * dataset.dtype.itemsize > MOST_READ:
         raise ValueError("too large to be changed by value")
     return np.array(dataset[()])
 
@@ -146,7 +149,7 @@ def _shape(file: h5py.File, rng: np.random.Generator) -> None:
     kind = dataset.dtype if rng.random() < 0.8 else np.dtype(_pick(ODD_TYPES, rng))
     if rng.random() < 0.3:
         packed = {"chunks": (1024, 1024), "compression": "gzip"} if rng.random() < 0.5 else {}
-        _replace(dataset, shape=HUGE, dtype=kind, **packed)
+        _replace(dataset, shape=_pick(HUGE, rng), dtype=kind, **packed)
         return
     shape = tuple(int(n) for n in rng.integers(0, 5, int(rng.integers(0, 5))))
     _replace(dataset, data=rng.integers(-3, 3, shape).astype(kind))
@@ -160,8 +163,10 @@ def _type(file: h5py.File, rng: np.random.Generator) -> None:
         _replace(dataset, data=["text", "of any length"], dtype=h5py.string_dtype())
     elif chance < 0.2:
         _replace(dataset, data=np.zeros(2, [("a", "i4"), ("b", "f4")]))
-    elif chance < 0.3:
+    elif chance < 0.25:
         _replace(dataset, data=h5py.Empty("i4"))
+    elif chance < 0.3:
+        _replace(dataset, shape=(1,), dtype=LONG_TEXT)
     else:
         _replace(dataset, data=_numbers(dataset).astype(_pick(ODD_TYPES, rng)))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,8 +12,11 @@ from conversion.graph import Edge, Graph
 from conversion.nodes import (
     LIF,
     Conv,
+    Delay,
     Delta,
     Dense,
+    HostNorm,
+    HostTable,
     Input,
     LinearAttention,
     Output,
@@ -19,6 +24,9 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    SoftmaxAttention,
+    StockSigmaDelta,
+    SumPool,
 )
 from conversion.passes.balance_delays import balance_delays
 
@@ -103,7 +111,56 @@ def picture_graph() -> Graph:
     return balance_delays(Graph(name="picture", dialect="quantised", nodes=nodes, edges=edges))
 
 
+def spiking_graph() -> Graph:
+    """Picture → Lava's own encoders with a SumPool between → Delay → LIF with all it can have."""
+    none = np.zeros(1, np.int64)
+    lif = partial(LIF, count=4, channels=1, du=2048, dv=128)
+    nodes = (
+        Input(name="pixels", shape=(16, 1), lo=0, hi=255),
+        StockSigmaDelta(name="code", tokens=16, channels=1, bias=none, threshold=1, absolute=True),
+        SumPool(name="pool", height=4, width=4, channels=1, kernel_down=2, kernel_across=2,
+                stride=2, padding=0, exponent=1),
+        StockSigmaDelta(name="sum", tokens=4, channels=1, bias=none + 3, threshold=2),
+        Delay(name="late", shape=(4, 1), steps=np.array([[0], [1], [2], [0]])),
+        lif(name="first", vth=90, reset="subtract_late", bias=np.array([7]), reset_every=3,
+            warmup=2),
+        lif(name="second", vth=1, reset="zero", bias=np.array([[1], [0], [-1], [2]])),
+        Output(name="out", tokens=4, channels=1, bias=np.array([5])),
+    )  # fmt: skip
+    names = [node.name for node in nodes]
+    edges = tuple(Edge(source=a, target=b) for a, b in pairwise(names))
+    return balance_delays(Graph(name="spiking", dialect="quantised", nodes=nodes, edges=edges))
+
+
+def host_graph() -> Graph:
+    """LayerNorm, a table and softmax attention, with encoders between; one has no gate."""
+    nodes = (
+        Input(name="x", shape=(TOKENS, CHANNELS), lo=0, hi=255),
+        Input(name="mask", shape=(1, TOKENS), lo=0, hi=1),
+        _coder("code", Delta),
+        HostNorm(name="norm", tokens=TOKENS, channels=CHANNELS, floor=9, gain=32),
+        _coder("normed", Delta),
+        HostTable(name="table", tokens=TOKENS, channels=CHANNELS, lo=-2, gated=False,
+                  table=np.array([0, 0, 0, 1, 2])),
+        _coder("looked", Delta),
+        SoftmaxAttention(name="attention", tokens=TOKENS, heads=1, head_dim=CHANNELS, exp_shift=2,
+                         exp_table=np.array([1024, 377, 139, 0]), gain=4),
+        _coder("y", Delta),
+        Output(name="out", tokens=TOKENS, channels=CHANNELS),
+    )  # fmt: skip
+    chain = ("x", "code", "norm", "normed", "table", "looked")
+    gated = ("code", "norm", "normed", "looked", "attention", "y")
+    edges = (
+        *(Edge(source=a, target=b) for a, b in pairwise(chain)),
+        *(Edge(source="looked", target="attention", port=port) for port in "qkv"),
+        *(Edge(source="mask", target=name, port="gate") for name in gated),
+        Edge(source="attention", target="y"), Edge(source="y", target="out"),
+    )  # fmt: skip
+    return balance_delays(Graph(name="host", dialect="quantised", nodes=nodes, edges=edges))
+
+
 SEED_GRAPHS: dict[str, Callable[[], Graph]] = {
     "chain": chain_graph, "gate": gate_graph, "picture": picture_graph,
+    "spiking": spiking_graph, "host": host_graph,
 }  # fmt: skip
 """Builders by name; a new node type belongs into one of them."""

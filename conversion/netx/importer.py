@@ -112,7 +112,9 @@ class _Importer:
         self._scale = {
             key: float(np.asarray(layer.values[key], np.float64).reshape(-1)[0])
             for key in ("weight", "bias")
-            if key in layer and not isinstance(layer.values[key], str)
+            if key in layer
+            and np.size(layer.values[key])
+            and not isinstance(layer.values[key], str)
         }
         neuron = layer.has_neuron
         low, high = (-CURRENT_TOP - 1, CURRENT_TOP) if neuron else (0, 1)

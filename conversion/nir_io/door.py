@@ -6,11 +6,7 @@ memory is taken for it, so that a hostile file cannot take this process with it.
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from conversion.isolated import read_apart
 from depth_snn.errors import GraphError, MissingDependency
 
-DEADLINE_S = 60
-"""Seconds that reading one file may take."""
+EXTRACT = "conversion.nir_io.extract"
+"""What the child runs."""
 
 
 def require_nir() -> ModuleType:
@@ -80,38 +77,16 @@ def load(path: Path | str) -> Any:
     nir, path = require_nir(), Path(path)
     if not path.is_file():
         raise GraphError(f"{path}: no such NIR file")
-    data = _extract(path)
+    data = _filled(*read_apart(EXTRACT, path))
     try:
         data["type_check"] = False
-        graph = nir.dict2NIRNode(data)
-    except (
-        AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError,
-    ) as error:  # fmt: skip
+        with np.errstate(all="ignore"):
+            graph = nir.dict2NIRNode(data)
+    except Exception as error:  # the package checks little, and fails in ways of its own
         raise GraphError(f"{path}: not a usable NIR file ({_one_line(error)})") from None
     if not isinstance(graph, nir.NIRGraph):
         raise GraphError(f"{path}: holds a single {type(graph).__name__}, not a NIR graph")
     return graph
-
-
-def _extract(path: Path) -> dict[str, Any]:
-    """What a file holds, as nested dictionaries, read in a child process."""
-    words = [sys.executable, "-m", "conversion.nir_io.extract", str(path)]
-    paths = os.pathsep.join(p for p in sys.path if p)
-    environment = {**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            words, env=environment, capture_output=True, timeout=DEADLINE_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise GraphError(f"{path}: not read within {DEADLINE_S} s; is it damaged?") from None
-    if done.returncode == 1:
-        raise GraphError(f"{path}: {_last_line(done.stderr)}")
-    if done.returncode:
-        raise GraphError(f"{path}: not a readable NIR file (the HDF5 library failed on it)")
-    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
-        layout = json.loads(arrays["layout"].tobytes().decode())
-        kept = {key: arrays[key] for key in arrays.files if key != "layout"}
-    return _filled(layout, kept)
 
 
 def _filled(layout: dict[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,11 +102,6 @@ def _filled(layout: dict[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]
         else:
             out[key] = arrays[entry[1]][()]
     return out
-
-
-def _last_line(text: bytes) -> str:
-    lines = text.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "not a readable NIR file"
 
 
 def _one_line(error: Exception) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from conversion.nir_io.kept import plain
-from depth_snn.errors import GraphError
+from depth_snn.errors import GraphError, one_line
 
 KNOWN = (
     "Input", "Output", "Affine", "Linear", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d",
@@ -69,6 +70,25 @@ class Item:
         if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
             raise self.fail(f"{key} is not all finite numbers")
         return values.astype(np.float64)
+
+
+@contextmanager
+def making_sense(where: str) -> Iterator[None]:
+    """Turn what strange values of a foreign graph do to arithmetic into one line.
+
+    The package `nir` keeps whatever a file holds under a parameter's name: text, groups, infinity.
+
+    Raises:
+        GraphError: beginning with ``where``.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except (
+        ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError,
+    ) as error:  # fmt: skip
+        said = one_line(" ".join(str(error).split()) or type(error).__name__)
+        raise GraphError(f"{where}: holds a value that makes no sense there ({said})") from error
 
 
 def items_of(graph: Any) -> list[Item]:

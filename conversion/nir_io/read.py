@@ -14,7 +14,7 @@ from conversion.graph import Graph
 from conversion.nir_io import door, read_layers, read_neurons
 from conversion.nir_io.convention import chosen
 from conversion.nir_io.draft import Draft, Signal, ours
-from conversion.nir_io.items import Item, items_of
+from conversion.nir_io.items import Item, items_of, making_sense
 from conversion.nir_io.kept import keep
 from conversion.nodes import Input
 from conversion.passes.balance_delays import balance_delays
@@ -79,16 +79,17 @@ def import_nir(
     graph = door.load(path) if path is not None else source
     if not door.is_graph(graph):
         raise GraphError(f"expected a nir.NIRGraph or the path of a file, got {type(graph)}")
-    own = _own(graph)
-    low, high = input_range or own.get("input_range") or (0, 1)
-    unit = input_unit if input_unit is not None else own.get("input_unit", 1.0)
-    _check_input(low, high, unit)
-    said = chosen(
-        convention or own.get("convention"), dt if dt is not None else own.get("dt"),
-        reset or own.get("reset"), graph,
-    )  # fmt: skip
-    draft = Draft(said)
-    items = items_of(graph)
+    with making_sense("NIR graph"):
+        own = _own(graph)
+        low, high = input_range or own.get("input_range") or (0, 1)
+        unit = input_unit if input_unit is not None else own.get("input_unit", 1.0)
+        _check_input(low, high, unit)
+        said = chosen(
+            convention or own.get("convention"), dt if dt is not None else own.get("dt"),
+            reset or own.get("reset"), graph,
+        )  # fmt: skip
+        draft = Draft(said)
+        items = items_of(graph)
     inputs = (int(low), int(high), float(unit))
     made = _walk(draft, items, inputs)
     if exact and draft.notes:
@@ -165,7 +166,8 @@ def _walk(draft: Draft, items: list[Item], inputs: tuple[int, int, float]) -> li
         arrived = [
             replace(signals[s], shared=signals[s].shared or readers[s] > 1) for s in item.sources
         ]
-        signals[item.name], found = _made(draft, item, arrived, inputs)
+        with making_sense(f"NIR node {item.name!r} ({item.kind})"):
+            signals[item.name], found = _made(draft, item, arrived, inputs)
         made.append(found)
     if not any(item.kind == "Input" for item in items):
         raise GraphError("the NIR graph has no Input node; add one with the shape of its data")

@@ -13,6 +13,7 @@ HELP = "give mutated files to the readers: no crash, no hang, bounded memory"
 EXAMPLE = """examples:
   depth-snn fuzz --files 2000                           a quick look
   depth-snn fuzz --files 100000 --seed 7                what the documents state, in minutes
+  depth-snn fuzz --kind netx                            the formats of others: netx, nir
   depth-snn fuzz --files 1 --first 4711 --keep bad/     one file of a campaign again
 
 Every second file gets a right checksum, so that it is read past it.
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--files", type=positive, default=2000, metavar="N",
                         help="mutated files to try (default 2000)")  # fmt: skip
     parser.add_argument("--kind", default="graph", metavar="KIND",
-                        help="which reader: graph, or another that is registered")  # fmt: skip
+                        help="which reader: graph, netx or nir (default graph)")  # fmt: skip
     parser.add_argument("--seed", type=count, default=0, metavar="S",
                         help="the same seed gives the same files (default 0)")  # fmt: skip
     parser.add_argument("--first", type=count, default=0, metavar="I",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conversion.bounds import verify
 from conversion.fuzz import READERS, Campaign, Failure, Reader, run_campaign
 from conversion.fuzz.campaign import keep_file
 from conversion.fuzz.child import READ_WORDS, REFUSED_WORDS, Batch, judge, make_file
 from conversion.fuzz.seeds import SEED_GRAPHS
 from conversion.graph_file import FORMAT
-from depth_snn.errors import ConfigError, GraphError
+from conversion.nodes import QUANTISED_NODES
+from depth_snn.errors import ConfigError, GraphError, MissingDependency
 from depth_snn.sealed import seal_fault
 from tests.unit.command import depth_snn, refused
 
@@ -32,12 +35,11 @@ def test_a_small_campaign_finds_nothing() -> None:
     assert seen == sorted(seen) and seen[-1] == FILES
 
 
-def test_the_seeds_are_valid_and_hold_the_node_types() -> None:
-    kinds = {node.kind for build in SEED_GRAPHS.values() for node in build().nodes}
-    assert kinds >= {
-        "Input", "Delta", "SigmaDelta", "Dense", "Conv", "Skip", "Regroup", "LinearAttention",
-        "LIF", "RestoreGate", "Output",
-    }  # fmt: skip
+def test_the_seeds_are_valid_and_hold_every_node_type() -> None:
+    graphs = [build() for build in SEED_GRAPHS.values()]
+    for graph in graphs:
+        verify(graph)
+    assert {node.kind for graph in graphs for node in graph.nodes} == set(QUANTISED_NODES)
 
 
 def test_the_same_number_gives_the_same_file_and_every_second_is_sealed(tmp_path: Path) -> None:
@@ -153,3 +155,26 @@ def test_the_command(tmp_path: Path) -> None:
     refused(depth_snn("fuzz", "--files", "0"), "--files")
     with pytest.raises(ConfigError, match="expected one of graph"):
         run_campaign(Campaign(kind="x", files=1))
+
+
+@pytest.mark.parametrize("kind", ["netx", "nir"])
+def test_a_small_campaign_of_foreign_files_finds_nothing(kind: str) -> None:
+    if kind == "nir":
+        pytest.importorskip("nir")
+    report = run_campaign(Campaign(kind=kind, files=60, seed=4))
+    assert report.failures == () and report.tried == 60
+    assert report.read > 5 and report.refused > 5
+
+
+@pytest.mark.parametrize("kind", ["netx", "nir"])
+def test_the_foreign_seeds_are_read(kind: str, tmp_path: Path) -> None:
+    if kind == "nir":
+        pytest.importorskip("nir")
+    for path in READERS[kind].write_seeds(tmp_path):
+        READERS[kind].read(path)
+
+
+def test_a_kind_whose_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nir", None)
+    with pytest.raises(MissingDependency, match="pip install"):
+        run_campaign(Campaign(kind="nir", files=1))

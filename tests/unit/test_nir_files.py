@@ -151,6 +151,16 @@ def missing_field(file: h5py.File) -> None:
     del file["node/nodes/n1/tau"]
 
 
+def group_for_a_shape(file: h5py.File) -> None:
+    del file["node/nodes/input/shape"]
+    file["node/nodes/input"].create_group("shape")
+
+
+def endless_shape(file: h5py.File) -> None:
+    del file["node/nodes/input/shape"]
+    file["node/nodes/input/shape"] = np.array([np.inf])
+
+
 ATTACKS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "soft link": (soft_link, "is a link"),
     "link to another file": (outside_link, "is a link"),
@@ -171,6 +181,16 @@ def test_hostile_files(saved: Path, attack: str) -> None:
     with h5py.File(saved, "r+") as file:
         change(file)
     assert said in refusal(saved)
+
+
+@pytest.mark.parametrize("change", [group_for_a_shape, endless_shape])
+def test_values_that_make_no_sense_name_their_node(
+    saved: Path, change: Callable[[h5py.File], None]
+) -> None:
+    with h5py.File(saved, "r+") as file:
+        change(file)
+    with pytest.raises(GraphError, match=r"NIR node 'input' \(Input\): .* makes no sense there"):
+        read_file(saved, convention="snntorch")
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
@@ -199,7 +219,7 @@ def test_random_damage_is_refused_or_read(saved: Path) -> None:
 
 
 def test_a_reader_that_hangs_is_ended(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversion.nir_io.door.DEADLINE_S", 0.001)
+    monkeypatch.setattr("conversion.isolated.DEADLINE_S", 0.001)
     assert "not read within" in refusal(saved)
 
 
