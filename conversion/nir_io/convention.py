@@ -80,7 +80,12 @@ def chosen(name: str | None, dt: float | None, reset: str | None, graph: Any) ->
     Raises:
         ConfigError: if the convention must be named, or a value is out of range.
     """
-    name = name or detected(graph)
+    told = detected(graph)
+    if {name, told} == {"norse", "snntorch"}:
+        raise ConfigError(
+            f"convention {name}: this graph's numbers are {told}'s; leave the convention out"
+        )
+    name = name or told
     if name is None:
         raise ConfigError(
             "nothing in the NIR graph tells who wrote it; name the convention: snntorch, norse or "

@@ -31,7 +31,7 @@ def require_nir() -> ModuleType:
         import nir
     except ImportError as error:
         raise MissingDependency(
-            f"NIR needs the package `nir` ({error}); install it with `pip install 'depth-snn[nir]'`"
+            f"NIR needs the package `nir` ({error}); install it with `pip install '.[nir]'`"
         ) from None
     module: ModuleType = nir
     return module

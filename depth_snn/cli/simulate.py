@@ -17,7 +17,11 @@ EXAMPLE = """examples:
   depth-snn simulate out/demo/graph.h5 out/demo/inputs.h5 --engine fast --out fast.h5
   depth-snn simulate out/demo/graph.h5 out/demo/inputs.h5 --engine reference --compare fast.h5
 
-`depth-snn run` writes graph.h5 and inputs.h5. Exit status: 1 when --compare finds a difference."""
+`depth-snn run` writes graph.h5 and inputs.h5. Inputs of another graph are made in Python, whole
+numbers of one array for each Input, first axis frames:
+  from sims.inputs_file import save_arrays
+  save_arrays({"input": frames}, "in.h5")
+Exit status: 1 when --compare finds a difference."""
 
 MAX_VALUE_BYTES = 8 * 2**30
 """Memory that the values of all nodes may take."""
@@ -82,9 +86,13 @@ def _check_memory(graph: Any, inputs: Any) -> None:
     steps = len(next(iter(inputs.values()), ())) + max(graph.lags.values())
     shown = sum(math.prod(n.output_shape(p)) for n in graph.nodes for p in n.outputs)
     if 8 * steps * shown > MAX_VALUE_BYTES:
+        one = 8 * (1 + max(graph.lags.values())) * shown > MAX_VALUE_BYTES
+        advice = (
+            "not even one frame fits; convert a smaller network" if one else "give fewer frames"
+        )
         raise EngineError(
             f"every node's values over {steps} steps take {8 * steps * shown / 2**30:.1f} GiB, "
-            f"more than the limit of {MAX_VALUE_BYTES / 2**30:.0f}; give fewer frames"
+            f"more than the limit of {MAX_VALUE_BYTES / 2**30:.0f}; {advice}"
         )
 
 

@@ -24,6 +24,10 @@ def read_thresholds(text: str) -> int | dict[str, int]:
     """
     if text.strip().isdecimal():
         return int(text)
+    if not text.endswith(".toml"):
+        raise ConfigError(
+            f"--thresholds {text}: expected a whole number from 0 up, or a file ending in .toml"
+        )
     document = load_toml(text)
     table = document.get(TABLE)
     if not isinstance(table, dict) or set(document) != {TABLE}:

@@ -172,4 +172,13 @@ def find_network(spec: str) -> DepthViTLoihi:
 
 def find_weights(spec: str) -> Path:
     """Path of a weights file, given as a path or as the name of shipped weights."""
-    return Path(spec) if spec.endswith(".safetensors") else shipped(spec)
+    if spec.endswith(".safetensors"):
+        return Path(spec)
+    try:
+        return shipped(spec)
+    except ConfigError:
+        if Path(spec).exists():
+            raise InputError(
+                f"{spec}: exists, but weights end in .safetensors; give such a file"
+            ) from None
+        raise

@@ -54,7 +54,8 @@ def summary(record: RunRecord, energy: EnergyReport) -> list[str]:
         f"{record.frames} frames of {record.source} went through the network {record.network} "
         f"(engine {record.engine}).",
         f"After the first frame it executed {share:.1f} % of the dense network's MACs on average.",
-        f"{int(record.spikes.sum())} spikes restored {restored} regions; restored compute was at "
+        f"{int(record.spikes.sum())} spikes asked, {restored} regions were admitted, most of them "
+        "computed in that frame anyway and so at no price; restored compute was at "
         f"most {percent[worst]:.2f} % of the pruned stream (frame {worst}).",
         "Modelled energy per frame, operations only: "
         f"{energy.tiers['operations'].text(record.steady)}.",
