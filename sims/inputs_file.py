@@ -48,7 +48,8 @@ def load_arrays(path: Path | str) -> dict[str, npt.NDArray[np.int64]]:
     path = Path(path)
     if not path.is_file():
         raise InputError(
-            f"{path}: no such file; `depth-snn run` writes inputs.h5 beside its report, sims.inputs_file.save_arrays any other"
+            f"{path}: no such file; `depth-snn run` writes inputs.h5 beside its report, "
+            "sims.inputs_file.save_arrays those of other graphs"
         )
     try:
         fault = seal_fault(path, FORMAT)

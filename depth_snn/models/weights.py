@@ -176,7 +176,7 @@ def find_weights(spec: str) -> Path:
         return Path(spec)
     try:
         return shipped(spec)
-    except ConfigError:
+    except InputError:
         if Path(spec).exists():
             raise InputError(
                 f"{spec}: exists, but weights end in .safetensors; give such a file"
