@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from loihi.integers import MESSAGE_BITS, SUM_BITS, IntArray, fit, round_shift
+from loihi.processes.gate_port import open_tokens
 from loihi.shim import (
     CPU,
     AbstractProcess,
@@ -70,19 +70,11 @@ class _EncoderModel(PyLoihiProcessModel):  # type: ignore[misc]
     def _potential(self, arrived: IntArray) -> IntArray:
         raise NotImplementedError
 
-    def _open(self) -> npt.NDArray[np.bool_]:
-        """Open tokens (N,)."""
-        p = self.proc_params
-        if not p["gated"]:
-            return np.full(p["tokens"], self.time_step - 1 >= p["first"])
-        mask: IntArray = self.gate_in.recv().reshape(p["stages"], p["tokens"])
-        return np.asarray(mask[p["stage"]] == 1)
-
     def run_spk(self) -> None:
         """One step: receive, integrate, send the change of open tokens."""
         p = self.proc_params
         arrived = self.a_in.recv().reshape(p["tokens"], p["channels"])
-        mask = self._open()
+        mask = open_tokens(p, self.gate_in, self.time_step - 1)
         act = round_shift(self._potential(arrived) + p["bias"], p["shift"])
         delta = np.clip(act, p["lo"], p["hi"]) - self.sent
         fires = mask[:, None] & (delta != 0) & (np.abs(delta) >= p["threshold"])

@@ -9,9 +9,9 @@ from math import isqrt
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from loihi.integers import SUM_BITS, IntArray, fit
+from loihi.processes.gate_port import open_tokens
 from loihi.shim import (
     CPU,
     AbstractProcess,
@@ -72,14 +72,6 @@ class HostTable(_Pointwise):
 
     def __init__(self, *, table: Any, **params: Any) -> None:
         super().__init__(table=np.array(table), **params)
-
-
-def open_tokens(p: Any, gate_in: Any, step: int) -> npt.NDArray[np.bool_]:
-    """Open tokens (N,) of a host process with parameters ``p`` at a step, from 0."""
-    if not p["gated"]:
-        return np.full(p["tokens"], step >= p["first"])
-    mask: IntArray = gate_in.recv().reshape(p["stages"], p["tokens"])
-    return np.asarray(mask[p["stage"]] == 1)
 
 
 class _PointwiseModel(PyLoihiProcessModel):  # type: ignore[misc]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from loihi.integers import SUM_BITS, IntArray, fit, round_shift
+from loihi.processes.gate_port import open_tokens
 from loihi.shim import (
     CPU,
     AbstractProcess,
@@ -86,7 +86,7 @@ class PyLinearAttentionModel(PyLoihiProcessModel):  # type: ignore[misc]
         p = self.proc_params
         ports = (self.q_in, self.k_in, self.v_in)
         dq, dk, dv = (port.recv().reshape(self.q.shape) for port in ports)
-        mask = self._open()
+        mask = open_tokens(p, self.gate_in, self.time_step - 1)
         self._exchange(dk, dv)
         self.q += dq
         self._check(self.q, "q")
@@ -95,14 +95,6 @@ class PyLinearAttentionModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.buffer = np.zeros_like(self.buffer)
         self.buffer[mask] = np.einsum("iha,hab->ihb", self.q[mask], matrix)
         self._check(self.buffer, "out")
-
-    def _open(self) -> npt.NDArray[np.bool_]:
-        """Open tokens (N,)."""
-        p = self.proc_params
-        if not p["gated"]:
-            return np.full(p["tokens"], self.time_step - 1 >= p["first"])
-        mask: IntArray = self.gate_in.recv().reshape(p["stages"], p["tokens"])
-        return np.asarray(mask[p["stage"]] == 1)
 
     def _exchange(self, dk: IntArray, dv: IntArray) -> None:
         """Take changed tokens' old outer products out of the state and put the new ones in."""

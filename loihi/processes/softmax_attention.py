@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from loihi.integers import SUM_BITS, IntArray, fit, round_shift
-from loihi.processes.host_pointwise import divide, open_tokens
+from loihi.processes.gate_port import open_tokens
+from loihi.processes.host_pointwise import divide
 from loihi.shim import (
     CPU,
     AbstractProcess,

@@ -19,8 +19,9 @@ from depth_snn.pruning.carry import (
 )
 from depth_snn.pruning.view import View, move_macs
 from depth_snn.recovery.judge import ErrorJudge
-from depth_snn.windows import STALE_MARGIN, class_map, token_windows
+from depth_snn.windows import STALE_MARGIN, class_map
 from tests.unit.small import DEEP, STREET, TINY, UNEVEN
+from tests.unit.token_windows import token_windows
 
 F32 = npt.NDArray[np.float32]
 

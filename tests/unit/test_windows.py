@@ -9,9 +9,10 @@ from torch.nn.functional import interpolate
 
 from depth_snn.config import NetworkConfig
 from depth_snn.models.stem import cells_to_image
-from depth_snn.windows import PAD_VALUE, STALE_MARGIN, class_map, token_windows
+from depth_snn.windows import STALE_MARGIN, class_map
 from tests.unit.slow_stream import z_order
 from tests.unit.small import DEEP, STREET, UNEVEN, noise
+from tests.unit.token_windows import PAD_VALUE, token_windows
 
 
 @pytest.mark.parametrize("config", [UNEVEN, DEEP], ids=lambda c: c.name)
