@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from conversion.bounds import verify
-from conversion.fuzz import READERS, Campaign, Failure, Reader, run_campaign
+from conversion.fuzz import READERS, Campaign, Failure, Reader, mutate_hdf5, run_campaign
 from conversion.fuzz.campaign import keep_file
 from conversion.fuzz.child import READ_WORDS, REFUSED_WORDS, Batch, judge, make_file
 from conversion.fuzz.seeds import SEED_GRAPHS
@@ -178,3 +180,13 @@ def test_a_kind_whose_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "nir", None)
     with pytest.raises(MissingDependency, match="pip install"):
         run_campaign(Campaign(kind="nir", files=1))
+
+
+def test_another_shape_of_a_huge_text_is_not_held_in_memory(tmp_path: Path) -> None:
+    for seed in range(40):
+        with h5py.File(tmp_path / f"{seed}.h5", "w") as file:
+            file.create_dataset("x", shape=(1,), dtype=mutate_hdf5.LONG_TEXT)
+            with contextlib.suppress(ValueError):
+                mutate_hdf5._shape(file, np.random.default_rng(seed))
+            dataset = file["x"]
+            assert dataset.dtype.itemsize < 2**20 or dataset.size == 1
