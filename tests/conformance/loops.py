@@ -20,7 +20,7 @@ def closed(graph: Graph, path: str, more: int = 0) -> Graph:
     Where the ends are so far apart that even no delay brings an older frame, it has none.
     """
     loop = edge(path, delay=max(graph.lags.values()) + 1)
-    back = graph.with_edges([*graph.edges, loop]).frames_back(loop)
+    back = graph.frames_back(loop)
     delay = max(0, loop.delay - back + 1) + more
     return graph.with_edges([*graph.edges, edge(path, delay=delay)])
 
