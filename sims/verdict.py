@@ -20,7 +20,8 @@ from sims.energy import compare_with_baselines
 from sims.energy_total import EnergyReport, EnergyTotal
 from sims.record import RunRecord
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""docs/budgets.md tells what each version added."""
 MAX_VERDICT_BYTES = 16 << 20
 KINDS = {
     "macs": "measured",
@@ -42,6 +43,7 @@ _KEYS = (
     "broken_witnesses",
     "passed",
     "exit_code",
+    "budgets",
     "limits",
     "energy",
     "macs",
@@ -68,7 +70,7 @@ def broken_witnesses(witnesses: Mapping[str, Mapping[str, Any]]) -> tuple[str, .
 def build_verdict(
     record: RunRecord,
     energy: EnergyReport,
-    budget: BudgetResult | None,
+    budgets: Sequence[BudgetResult] = (),
     *,
     broken: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -77,14 +79,15 @@ def build_verdict(
     Args:
         record: The run.
         energy: Its modelled energy.
-        budget: Its judged budget; None when the run had none.
+        budgets: Its judged budgets; none when it was judged by none.
         broken: Names of the witnesses that disagree. With any, no figure of the run can be
-            trusted: it is neither valid nor passed, whatever the budget says.
+            trusted: it is neither valid nor passed, whatever the budgets say.
 
     Returns:
-        A mapping with "format": 1; means leave out the first frame, which stands apart.
+        A mapping with "format": 2; means leave out the first frame, which stands apart.
     """
-    outcome = ExitCode.OK if budget is None else budget.exit_code
+    outcome = max((budget.exit_code for budget in budgets), default=int(ExitCode.OK))
+    passed = all(budget.passed for budget in budgets) if budgets else None
     return {
         "format": FORMAT_VERSION,
         "source": record.source,
@@ -95,10 +98,14 @@ def build_verdict(
         "frames": record.frames,
         "valid": not broken,
         "broken_witnesses": list(broken),
-        "passed": False if broken else None if budget is None else budget.passed,
+        "passed": False if broken else passed,
         "exit_code": int(ExitCode.ERROR if broken else outcome),
-        "budget": None if budget is None else _budget(budget),
-        "limits": [] if budget is None else [dict(vars(limit)) for limit in budget.limits],
+        "budgets": [_budget(budget) for budget in budgets],
+        "limits": [
+            {"budget": budget.source, **vars(limit)}
+            for budget in budgets
+            for limit in budget.limits
+        ],
         "energy": _energy(record, energy),
         "macs": _macs(record),
         "extra_compute": _extra(record),
@@ -187,7 +194,12 @@ def load_verdict(path: Path | str) -> dict[str, Any]:
 
 
 def _budget(budget: BudgetResult) -> dict[str, Any]:
-    return {"source": budget.source, "title": budget.title, "note": budget.note}
+    return {
+        "source": budget.source,
+        "title": budget.title,
+        "passed": budget.passed,
+        "note": budget.note,
+    }
 
 
 def _total(total: EnergyTotal, steady: slice) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"depth-snn: note: {_cut_off(len(collected.rgb))}", file=sys.stderr)
     record = _finish(args, setup, source, collected, dict(chain.fast.counts))
     memory = sum(chain.pipeline.memory_bytes().values())
-    return _judge(args, record, budget, collected.cut_off, memory)
+    return _judge(args, record, setup.graph, budget, collected.cut_off, memory)
 
 
 def _cut_off(frames: int) -> str:
@@ -143,7 +143,12 @@ def _finish(
 
 
 def _judge(
-    args: argparse.Namespace, record: RunRecord, budget: Any, cut_off: bool, memory_bytes: int
+    args: argparse.Namespace,
+    record: RunRecord,
+    graph: Any,
+    budget: Any,
+    cut_off: bool,
+    memory_bytes: int,
 ) -> int:
     """Energy, budget, verdict, report; prints the short answer."""
     from depth_snn.cli.chain.summary import print_summary, run_figures
@@ -156,10 +161,10 @@ def _judge(
 
     energy = estimate_energy(record)
     save_record(record, args.out / "run.h5")
-    result = evaluate(record, budget, energy) if budget is not None else None
+    result = evaluate(record, budget, energy, graph) if budget is not None else None
     broken = broken_witnesses(record.witnesses)
     write_report(record, energy, result, args.out, broken=broken)
-    verdict = build_verdict(record, energy, result, broken=broken)
+    verdict = build_verdict(record, energy, () if result is None else (result,), broken=broken)
     write_verdict(args.out / "verdict.json", verdict)
     print_summary(record, verdict, result, memory_bytes)
     if cut_off:

@@ -25,6 +25,7 @@ from sims.report.style import (
 
 _PJ_PER_UJ = 1e6
 _FAR = 4.0
+_LIMITS = ("network.energy_uj_per_frame_max", "network.energy.operations_uj_per_frame_max")
 
 
 def draw_energy(
@@ -110,6 +111,6 @@ def _baseline_bars(axes: Axes, record: RunRecord, energy: EnergyReport) -> None:
 
 def _limit_uj(budget: BudgetResult | None) -> float | None:
     for result in budget.limits if budget else ():
-        if result.name == "network.energy_uj_per_frame_max":
+        if result.name in _LIMITS:
             return result.limit
     return None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sims.budget import MEAN, BudgetResult
+from sims.budget import BudgetResult
 from sims.budget_table import condense, outcome_line, row_cells
 from sims.cost_table import TIERS, CostTable
 from sims.counts import COUNT_FIELDS
@@ -82,7 +82,7 @@ def limit_rows(budget: BudgetResult | None) -> list[dict[str, Any]]:
         {
             "cells": row_cells(limit, more),
             "passed": limit.passed,
-            "note": "" if limit.note == MEAN else limit.note,
+            "note": limit.note,
         }
         for limit, more in kept
     ]

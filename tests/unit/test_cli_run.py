@@ -44,7 +44,7 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
     assert page.count("data:image/png;base64,") == 5
     assert "http://" not in page and "https://" not in page.replace("https://doi.org", "")
     verdict, record = load_verdict(finished / "verdict.json"), load_record(finished / "run.h5")
-    assert verdict["format"] == 1 and verdict["frames"] == record.frames == FRAMES
+    assert verdict["format"] == 2 and verdict["frames"] == record.frames == FRAMES
     assert verdict["macs"]["dense_per_frame"] == record.dense_macs
     said = (finished / "said.txt").read_text(encoding="utf-8")
     assert re.search(r"^memory     \d+\.\d MiB for the stream's state, bounded$", said, re.M)
