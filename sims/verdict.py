@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from depth_snn.errors import ExitCode, InputError
 from sims.budget import BudgetResult
 from sims.cost_table import TIERS
-from sims.counts import COUNT_FIELDS
 from sims.energy import compare_with_baselines
 from sims.energy_total import EnergyReport, EnergyTotal
 from sims.record import RunRecord
@@ -258,8 +257,9 @@ def _layers(record: RunRecord) -> dict[str, Any]:
     """Counts of every node per frame, means without the first; its firing rate where it has one."""
     layers = {}
     for name, node in record.counts.items():
-        row: dict[str, Any] = {"kind": node.kind, "runs_on": node.runs_on, "neurons": node.neurons}
-        for field in COUNT_FIELDS:
+        facts = ("kind", "runs_on", "neurons", "state_bytes", "weight_bytes")
+        row: dict[str, Any] = {fact: getattr(node, fact) for fact in facts}
+        for field in node.counted:
             row[field] = float(getattr(node, field)[record.steady].mean())
         rate: NDArray[np.float64] | None = node.firing_rate()
         if rate is not None:

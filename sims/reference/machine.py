@@ -14,7 +14,7 @@ from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
 from sims.reference.host import NormUnit, TableUnit
-from sims.reference.integers import Table, zeros
+from sims.reference.integers import Table, payload_bits, zeros
 from sims.reference.pool import SumPoolUnit
 from sims.reference.population import DelayUnit, LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
@@ -130,6 +130,8 @@ class Machine:
         for port, wire in self._wires_in[node.name]:
             arrived[port].append(wire.get(step))
         computed, work = self._units[node.name].step(step, arrived)
+        if "messages" in work or "spikes" in work:
+            work["message_bits"] = payload_bits(computed["out"], spikes="spikes" in work)
         if not node.latency:
             return computed, work
         # A synaptic connection shows one step later what it computed from this step's inputs.

@@ -163,7 +163,7 @@ def layer_rows(record: RunRecord) -> Rows:
     """
     rows: Rows = []
     for name, node in record.counts.items():
-        counts = {f: float(getattr(node, f)[record.steady].mean()) for f in COUNT_FIELDS}
+        counts = {f: float(getattr(node, f)[record.steady].mean()) for f in node.counted}
         if not any(counts.values()):
             continue
         rate = node.firing_rate()
@@ -171,7 +171,7 @@ def layer_rows(record: RunRecord) -> Rows:
             (
                 name,
                 node.runs_on,
-                *(f"{counts[f]:,.0f}" for f in COUNT_FIELDS),
+                *(f"{counts[f]:,.0f}" if f in counts else "not counted" for f in COUNT_FIELDS),
                 "" if rate is None else f"{float(rate[record.steady].mean()):.3f}",
             )
         )
