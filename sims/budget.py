@@ -10,12 +10,14 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
 from conversion.graph import Graph
+from conversion.placement import Placement
 from depth_snn.errors import ExitCode
 from sims.budget_file import Budget
 from sims.energy import estimate_energy
 from sims.energy_total import EnergyReport
+from sims.evidence import Evidence, Observation
 from sims.limit import Limit
-from sims.observation import Evidence, Observation, observe
+from sims.observation import observe
 from sims.record import RunRecord
 
 _MAX_DECIMALS = 40
@@ -99,6 +101,7 @@ def evaluate(
     budget: Budget,
     energy: EnergyReport | None = None,
     graph: Graph | None = None,
+    placement: Placement | None = None,
 ) -> BudgetResult:
     """Judge a run by a budget.
 
@@ -106,7 +109,8 @@ def evaluate(
         record: The run.
         budget: The limits.
         energy: The run's energy; estimated with the shipped tables when not given.
-        graph: The run's network, for limits of time and cores.
+        graph: The run's network, for limits of latency.
+        placement: Where it lies on cores; without one the fewest cores are assumed.
 
     Returns:
         Every limit with what was observed.
@@ -115,7 +119,7 @@ def evaluate(
         BudgetError: A limit is about something this run did not observe.
         ConfigError: A table that the budget names cannot be read.
     """
-    evidence = Evidence(record, energy or estimate_energy(record), graph)
+    evidence = Evidence(record, energy or estimate_energy(record), graph, placement)
     results = [
         _judge(limit, seen) for limit in budget.limits for seen in observe(limit, budget, evidence)
     ]

@@ -9,8 +9,9 @@ from fractions import Fraction
 
 from depth_snn.errors import BudgetError, one_line
 from sims.budget_file import Budget, ModelChoice
+from sims.evidence import Evidence
 from sims.limit import LIMITS, Limit
-from sims.observation import Evidence, observe
+from sims.observation import observe
 
 DIGITS, MOST_DIGITS = 6, 15
 """Significant digits of a proposed limit; a TOML number keeps MOST_DIGITS exactly."""

@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from fractions import Fraction
 
-from conversion.graph import Graph
 from depth_snn.errors import BudgetError
-from sims.budget_file import Budget, ModelChoice
-from sims.core_bound import CoreBound, core_bound
+from sims.budget_file import Budget
 from sims.cost_table import TIERS
 from sims.counts import NodeCounts
-from sims.energy_total import EnergyReport, sum_contributions
+from sims.energy_total import sum_contributions
+from sims.evidence import NETWORK, Evidence, Observation, Series
 from sims.frame_window import window_frames
 from sims.limit import Limit
+from sims.observed_time import observe_cores, time_series
 from sims.record import RunRecord
-from sims.step_time import step_times, steps_per_frame
-from sims.timing_table import load_timing
-
-NETWORK = "network"
-GRAPH_QUANTITIES = ("latency", "frames_per_s", "cores")
-"""What is told from the graph, or told better with it."""
 
 _AJ_PER_UJ = 10**12
-_NS_PER_MS, _NS_PER_S = 10**6, 10**9
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One value to hold against a limit.
-
-    Args:
-        value: In the limit's unit.
-        layer: The layer, or "network".
-        frame: Worst frame; None for a value of the whole run.
-        note: What the reader must know; may be empty.
-        partial: True when the truth can only be worse: a bound, because something is unknown.
-    """
-
-    value: Fraction
-    layer: str = NETWORK
-    frame: int | None = None
-    note: str = ""
-    partial: bool = False
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A run and what is needed to judge it.
-
-    Args:
-        record: The run.
-        energy: Its energy.
-        graph: Its network as a graph; None where it is not at hand.
-    """
-
-    record: RunRecord
-    energy: EnergyReport
-    graph: Graph | None = None
-
-
-@dataclass(frozen=True)
-class _Series:
-    """A quantity in every frame, T values."""
-
-    values: Sequence[Fraction]
-    layer: str = NETWORK
-    note: str = ""
-    partial: bool = False
 
 
 def observe(limit: Limit, budget: Budget, evidence: Evidence) -> list[Observation]:
@@ -90,8 +38,7 @@ def observe(limit: Limit, budget: Budget, evidence: Evidence) -> list[Observatio
     if limit.section == "quality":
         return [_quality(limit, evidence.record)]
     if limit.rule.quantity == "cores":
-        bound = _cores(limit, budget.model, evidence)
-        return [Observation(Fraction(bound.cores), note=bound.note, partial=True)]
+        return [observe_cores(limit, budget, evidence)]
     frames = judged_frames(limit, budget, evidence.record)
     return [_reduce(series, limit, frames) for series in _series(limit, budget, evidence)]
 
@@ -134,7 +81,7 @@ def judged_frames(limit: Limit, budget: Budget, record: RunRecord) -> list[int]:
     return frames
 
 
-def _reduce(series: _Series, limit: Limit, frames: list[int]) -> Observation:
+def _reduce(series: Series, limit: Limit, frames: list[int]) -> Observation:
     values, minimum = series.values, limit.comparison == ">="
     # "Peak" is the busiest frame also where a minimum is asked of it.
     lowest = minimum and "peak" not in limit.key
@@ -145,22 +92,22 @@ def _reduce(series: _Series, limit: Limit, frames: list[int]) -> Observation:
     return Observation(value, series.layer, frame, series.note, series.partial)
 
 
-def _series(limit: Limit, budget: Budget, evidence: Evidence) -> list[_Series]:
+def _series(limit: Limit, budget: Budget, evidence: Evidence) -> list[Series]:
     record, quantity = evidence.record, limit.rule.quantity
     if quantity == "extra_compute":
-        return [_Series(_extra_percent(record))]
+        return [Series(_extra_percent(record))]
     if quantity == "macs_ratio":
-        return [_Series([Fraction(int(n), record.dense_macs) for n in record.total_macs])]
+        return [Series([Fraction(int(n), record.dense_macs) for n in record.total_macs])]
     if quantity in ("latency", "frames_per_s"):
-        return [_timed(limit, budget.model, evidence)]
+        return [time_series(limit, budget, evidence)]
     if quantity.startswith("energy"):
         return _energy(limit, evidence)
     if limit.section == "network":
         return [_counted_network(limit, record)]
-    return [_Series(_counted(limit, [n]), n.node) for n in _matching(limit, record)]
+    return [Series(_counted(limit, [n]), n.node) for n in _matching(limit, record)]
 
 
-def _counted_network(limit: Limit, record: RunRecord) -> _Series:
+def _counted_network(limit: Limit, record: RunRecord) -> Series:
     if not record.counts:
         raise BudgetError(f"{limit.name}: the run has no event counts to judge by")
     nodes = list(record.counts.values())
@@ -168,7 +115,7 @@ def _counted_network(limit: Limit, record: RunRecord) -> _Series:
         nodes = [node for node in nodes if node.neurons]
         if not nodes:
             raise BudgetError(f"{limit.name}: no layer of the run has neurons, so nothing fires")
-    return _Series(_counted(limit, nodes))
+    return Series(_counted(limit, nodes))
 
 
 def _counted(limit: Limit, nodes: Sequence[NodeCounts]) -> list[Fraction]:
@@ -206,7 +153,7 @@ def _extra_percent(record: RunRecord) -> list[Fraction]:
     return percent
 
 
-def _energy(limit: Limit, evidence: Evidence) -> list[_Series]:
+def _energy(limit: Limit, evidence: Evidence) -> list[Series]:
     energy, record = evidence.energy, evidence.record
     names = [""] if limit.section == "network" else [n.node for n in _matching(limit, record)]
     depth = TIERS.index(limit.tier)
@@ -225,56 +172,8 @@ def _energy(limit: Limit, evidence: Evidence) -> list[_Series]:
         if total.unknown:
             note += f"; on the priced part only, unknown: {', '.join(total.unknown)}"
         values = [Fraction(value, _AJ_PER_UJ) for value in total.lower_aj]
-        found.append(_Series(values, name or NETWORK, note, bool(total.unknown)))
+        found.append(Series(values, name or NETWORK, note, bool(total.unknown)))
     return found
-
-
-def _graph(limit: Limit, evidence: Evidence) -> Graph:
-    graph, counts = evidence.graph, evidence.record.counts
-    if graph is None:
-        raise BudgetError(
-            f"{limit.name}: it needs the graph of the run for the number of steps; "
-            "keep graph.h5 beside run.h5, or name it with --graph"
-        )
-    strangers = [node.name for node in graph.nodes if node.name not in counts]
-    if strangers:
-        raise BudgetError(
-            f"{limit.name}: the graph has a node {strangers[0]!r} that the run did not count; "
-            "give the graph the run was made with"
-        )
-    return graph
-
-
-def _cores(limit: Limit, model: ModelChoice, evidence: Evidence) -> CoreBound:
-    bound = core_bound(evidence.record.counts, evidence.graph, load_timing(model.timing))
-    if bound is None:
-        raise BudgetError(f"{limit.name}: no neurocore node was counted, so no core is needed")
-    return bound
-
-
-def _timed(limit: Limit, model: ModelChoice, evidence: Evidence) -> _Series:
-    record, table = evidence.record, load_timing(model.timing)
-    steps = steps_per_frame(_graph(limit, evidence)) if limit.rule.quantity == "latency" else 1
-    bound = _cores(limit, model, evidence)
-    cores = model.cores or bound.cores
-    if cores < bound.cores:
-        raise BudgetError(
-            f"{limit.name}: model.cores is {cores}, and the network takes {bound.cores} or more "
-            f"({bound.note})"
-        )
-    times = step_times(record.counts, record.frames, cores, table)
-    if not all(times.ns):
-        raise BudgetError(f"{limit.name}: the table {table.name} gives no time of any step")
-    origin = "as the budget says" if model.cores else bound.note
-    note = (
-        f"modelled with {table.name}: {f'{steps} steps a frame, ' if steps > 1 else ''}work spread "
-        f"evenly over {cores} cores ({origin}); not in it: {', '.join(times.unknown) or 'nothing'}"
-    )
-    if limit.rule.quantity == "latency":
-        values = [steps * ns / _NS_PER_MS for ns in times.ns]
-    else:
-        values = [_NS_PER_S / ns for ns in times.ns]
-    return _Series(values, note=note, partial=True)
 
 
 def _quality(limit: Limit, record: RunRecord) -> Observation:

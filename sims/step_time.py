@@ -3,20 +3,24 @@
 A step of the chip carries one frame in every layer at once: frame f is in layer n while frame
 f + 1 is in the layer before. A step lasts as long as its slowest part, which is a max-affine
 bound (after arXiv 2601.10035): the barrier, or one core's synaptic operations, or its neuron
-updates. Work is spread evenly over the cores. Links, products of two states and work off the
-neurocores are left out, so the true step is longer; whoever reads it is told what is missing.
+updates. Links, products of two states and work off the neurocores are left out, so the true step
+is longer; whoever reads it is told what is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
 from conversion.graph import Graph
-from sims.counts import NodeCounts, total_per_frame
+from sims.core_spread import CoreSpread
+from sims.counts import NodeCounts
 from sims.energy import PRODUCT_KINDS
-from sims.timing_table import TimingTable
+from sims.timing_table import TIMED, TimingTable
 
 PARTS = (("synaptic_operation",), ("neuron_update_active", "neuron_update_idle"))
 """What a core does one after the other; the parts themselves overlap."""
@@ -32,55 +36,73 @@ class StepTimes:
     Args:
         ns: Nanoseconds that one step takes when every layer is as busy as in this frame, T values.
         unknown: What takes time and is not in it.
-        cores: Neurocores the work is spread over.
     """
 
     ns: tuple[Fraction, ...]
     unknown: tuple[str, ...]
-    cores: int
 
 
 def step_times(
-    counts: Mapping[str, NodeCounts], frames: int, cores: int, table: TimingTable
+    counts: Mapping[str, NodeCounts], frames: int, spread: CoreSpread, table: TimingTable
 ) -> StepTimes:
     """Bound the step time of each frame from below.
 
     Args:
         counts: Counts by node.
         frames: Frames T.
-        cores: Neurocores the work is spread over, at least 1.
+        spread: Over which cores the work is spread.
         table: Times per event.
 
     Returns:
         The times, and what they leave out.
     """
-    inside = {name: node for name, node in counts.items() if node.runs_on == "neurocore"}
-    products = {name: node for name, node in inside.items() if node.kind in PRODUCT_KINDS}
-    plain = {name: node for name, node in inside.items() if name not in products}
-    done = {
-        "synaptic_operation": total_per_frame(plain, "synaptic_operations", frames),
-        "neuron_update_active": total_per_frame(inside, "updates_active", frames),
-        "neuron_update_idle": total_per_frame(inside, "updates_idle", frames),
-        "product_operation": total_per_frame(products, "synaptic_operations", frames),
-        "message_hop": total_per_frame(inside, "spikes", frames)
-        + total_per_frame(inside, "messages", frames),
-    }
-    unknown = [
-        event.replace("_", " ") for event in done if done[event].any() and not table.values[event]
-    ]
-    # A hop's time alone says nothing: how many there are depends on a placement.
-    unknown += ["message hop"] if table.values["message_hop"] and done["message_hop"].any() else []
-    off = {node.runs_on for node in counts.values() if node.macs_off_core.any()}
-    unknown += [f"work of the {place}" for place in sorted(off)]
+    inside = [node for node in counts.values() if node.runs_on == "neurocore"]
     floor = _value(table, "step")
-    busiest = []
-    for frame in range(frames):
-        per_core = [
-            sum((_value(table, event) * int(done[event][frame]) for event in events), _NONE) / cores
-            for events in PARTS
-        ]
-        busiest.append(max(floor, *per_core))
-    return StepTimes(tuple(busiest), tuple(unknown), cores)
+    loads: dict[tuple[int, tuple[str, ...]], list[Fraction]] = {}
+    for node in inside:
+        # Without shares every core does the same, so one stands for all.
+        even = {0: Fraction(1, spread.cores)}
+        shares = even if spread.shares is None else spread.shares.get(node.node, {})
+        for core, share in shares.items():
+            for part in PARTS:
+                load = loads.setdefault((core, part), [_NONE] * frames)
+                for event in part:
+                    price = share * _value(table, event)
+                    for frame, done in enumerate(_done(node, event)) if price else ():
+                        load[frame] += price * done
+    ns = [max(floor, *(load[t] for load in loads.values())) for t in range(frames)]
+    return StepTimes(tuple(ns) if loads else (floor,) * frames, _unknown(counts, inside, table))
+
+
+def _done(node: NodeCounts, event: str) -> list[int]:
+    """Events of a node per frame."""
+    product = node.kind in PRODUCT_KINDS
+    if event in ("synaptic_operation", "product_operation"):
+        counted = product == (event == "product_operation")
+        return _list(node.synaptic_operations) if counted else [0] * node.frames
+    if event == "message_hop":
+        return _list(node.events_sent)
+    active = event == "neuron_update_active"
+    return _list(node.updates_active if active else node.updates_idle)
+
+
+def _list(counted: NDArray[np.int64]) -> list[int]:
+    return [int(number) for number in counted]
+
+
+def _unknown(
+    counts: Mapping[str, NodeCounts], inside: Sequence[NodeCounts], table: TimingTable
+) -> tuple[str, ...]:
+    # The time of a hop alone says nothing, because nobody counted the hops.
+    missing = [event for event in TIMED if table.values[event] is None or event == "message_hop"]
+    found = [
+        "time between cores" if event == "message_hop" else event.replace("_", " ") + "s"
+        for event in missing
+        if event != "step" and any(any(_done(node, event)) for node in inside)
+    ]
+    off = {node.runs_on for node in counts.values() if node.macs_off_core.any()}
+    places = {"embedded": "the embedded processor", "host": "the host"}
+    return (*found, *(f"work of {places[place]}" for place in sorted(off)))
 
 
 def _value(table: TimingTable, event: str) -> Fraction:

@@ -18,7 +18,7 @@ TIMED = (
     "step", "synaptic_operation", "neuron_update_active", "neuron_update_idle",
     "product_operation", "message_hop",
 )  # fmt: skip
-SIZES = {"neurons_per_core": "neurons", "weight_bytes_per_core": "bytes"}
+SIZES = {"neurons_per_core": "neurons", "memory_bytes_per_core": "bytes"}
 UNITS = {**dict.fromkeys(TIMED, "ns"), **SIZES}
 _KNOWN = {"event", "value", "unit", "source", "year", "grade", "note"}
 _UNKNOWN = {"event", "value", "unit", "reason"}

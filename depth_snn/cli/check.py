@@ -16,7 +16,7 @@ from depth_snn.figures import write_text
 if TYPE_CHECKING:
     from sims.budget import BudgetResult
     from sims.budget_file import Budget
-    from sims.observation import Evidence
+    from sims.evidence import Evidence
 
 NAME = "check"
 HELP = "judge a finished run against budget files, or propose a budget from runs"
@@ -41,8 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", action="append", default=[], metavar="FILE",
                         help="budget file or shipped name; may be given several times")  # fmt: skip
     parser.add_argument("--graph", type=Path, metavar="FILE",
-                        help="graph of the run, for limits of time and cores (default: graph.h5 "
-                        "beside RUN)")  # fmt: skip
+                        help="graph of the run, for limits of latency (default: graph.h5 beside "
+                        "RUN)")  # fmt: skip
+    parser.add_argument("--placement", type=Path, metavar="FILE",
+                        help="where the network lies, for limits of time and cores (default: the "
+                        "fewest cores that hold it)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the limits as JSON")
     parser.add_argument("--junit", type=Path, metavar="FILE",
                         help="also write JUnit XML, a case for each limit and layer")  # fmt: skip
@@ -97,8 +100,8 @@ def _check_options(args: argparse.Namespace) -> None:
         raise ConfigError("give --budget FILE to judge by, or --propose FILE to make one")
     if not proposing and len(args.records) > 1:
         raise ConfigError(f"{len(args.records)} runs given; one run is judged at a time")
-    if args.graph is not None and len(args.records) > 1:
-        raise ConfigError("--graph belongs to one run; keep each run's graph.h5 beside it")
+    if (args.graph or args.placement) and len(args.records) > 1:
+        raise ConfigError("--graph and --placement belong to one run; give one RUN")
     targets = {"--json": args.json, "--junit": args.junit, "--propose": args.propose}
     taken = {path.resolve(): str(path) for path in args.records}
     taken |= {Path(name).resolve(): name for name in args.budget}
@@ -119,8 +122,10 @@ def _judge(args: argparse.Namespace) -> int:
 
     budgets = [load_budget(name) for name in args.budget]
     source = args.records[0]
-    seen = _evidence(source, args.graph, budgets)
-    results = [evaluate(seen.record, budget, seen.energy, seen.graph) for budget in budgets]
+    seen = _evidence(source, args, budgets)
+    results = [
+        evaluate(seen.record, budget, seen.energy, seen.graph, seen.placement) for budget in budgets
+    ]
     broken = broken_witnesses(seen.record.witnesses)
     fault = f"the run is not valid, its witnesses differ: {', '.join(broken)}" if broken else ""
     for result in results:
@@ -142,20 +147,28 @@ def _exit_code(results: Sequence[BudgetResult]) -> int:
     return int(ExitCode.OK if all(r.passed for r in results) else ExitCode.EXCEEDED)
 
 
-def _evidence(source: Path, graph: Path | None, budgets: Sequence[Budget]) -> Evidence:
-    """Read a run, and its graph where a limit asks for it or it is named."""
+def _evidence(source: Path, args: argparse.Namespace, budgets: Sequence[Budget]) -> Evidence:
+    """Read a run, and its graph and placement where they are named or a limit asks for them."""
     from conversion.graph_file import load_graph
+    from conversion.placement_file import load_placement
     from sims.energy import estimate_energy
-    from sims.observation import GRAPH_QUANTITIES, Evidence
+    from sims.evidence import Evidence
+    from sims.observed_time import GRAPH_QUANTITIES
     from sims.record_file import load_record
 
     record = load_record(source)
-    wanted = not budgets or any(
-        limit.rule.quantity in GRAPH_QUANTITIES for budget in budgets for limit in budget.limits
+    wanted = (
+        args.placement
+        or not budgets
+        or any(
+            limit.rule.quantity in GRAPH_QUANTITIES for budget in budgets for limit in budget.limits
+        )
     )
     beside = source.with_name(GRAPH_BESIDE)
-    path = graph or (beside if wanted and beside.is_file() else None)
-    return Evidence(record, estimate_energy(record), load_graph(path) if path else None)
+    path = args.graph or (beside if wanted and beside.is_file() else None)
+    graph = load_graph(path) if path else None
+    placement = load_placement(args.placement) if args.placement else None
+    return Evidence(record, estimate_energy(record), graph, placement)
 
 
 def _propose(args: argparse.Namespace) -> int:
@@ -165,7 +178,7 @@ def _propose(args: argparse.Namespace) -> int:
     target: Path = args.propose
     if target.exists() and not args.force:
         raise ConfigError(f"--propose {target}: exists already; add --force to replace it")
-    runs = [_evidence(source, args.graph, ()) for source in args.records]
+    runs = [_evidence(source, args, ()) for source in args.records]
     for source, seen in zip(args.records, runs, strict=True):
         broken = broken_witnesses(seen.record.witnesses)
         if broken:
