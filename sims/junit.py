@@ -24,7 +24,7 @@ def junit_text(results: Sequence[BudgetResult], run: str, error: str = "") -> st
     Returns:
         An XML document. A failure is a limit exceeded, an error is one that nothing was judged by.
     """
-    top = ElementTree.Element("testsuites", name="depth-snn check")
+    top = ElementTree.Element("testsuites")
     for result in results:
         suite = _suite(top, result.title or result.source, len(result.limits), result.failures)
         for limit in result.limits:

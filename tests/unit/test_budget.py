@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import runpy
 from dataclasses import replace
 from fractions import Fraction
@@ -13,14 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conversion.graph_file import load_graph
 from depth_snn.errors import BudgetError, ConfigError, InputError
 from depth_snn.toml_io import loads_toml
 from sims.budget import BudgetResult, LimitResult, distinct_text, evaluate
-from sims.budget_file import LIMITS, Budget, load_budget, parse_budget, shipped_budgets
+from sims.budget_file import Budget, load_budget, parse_budget, shipped_budgets
 from sims.budget_table import budget_text, outcome_line
 from sims.energy import estimate_energy
-from sims.record_file import load_record
 from sims.verdict import build_verdict, load_verdict, write_verdict
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
@@ -285,21 +282,3 @@ def test_damaged_verdicts(tmp_path: Path, text: str) -> None:
 def test_verdict_into_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_verdict(tmp_path / "none" / "verdict.json", {})
-
-
-def test_the_budget_of_the_documentation_is_valid_and_complete(finished: Path) -> None:
-    docs = Path(__file__).parents[2] / "docs" / "budgets.md"
-    text = docs.read_text(encoding="utf-8")
-    shown = parse_budget(loads_toml(text.split("```toml\n")[1].split("```")[0]), "docs/budgets.md")
-    assert {(x.section, x.key) for x in shown.limits} == {
-        (section, key) for section, keys in LIMITS.items() for key in keys
-    }
-    record = load_record(finished / "run.h5")
-    result = evaluate(record, shown, graph=load_graph(finished / "graph.h5"))
-    assert {limit.name for limit in result.limits} == {limit.name for limit in shown.limits}
-    told = text.split("## Limits")[1].split("## Rules")[0]
-    for section, keys in LIMITS.items():
-        for key in keys:
-            tiered = re.sub(r"^energy\.[a-z]+_", "energy.TIER_", key)
-            rows = [line for line in told.splitlines() if f"`{tiered}`" in line]
-            assert rows and any(section in row for row in rows), (section, key)
