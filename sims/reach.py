@@ -34,7 +34,7 @@ class Reach:
     def by_value(self) -> tuple[IntArray, IntArray]:
         """Pairs of value and core, (pairs · divisor,) each."""
         first = np.repeat(self.unit * self.divisor, self.divisor)
-        value = first + np.tile(np.arange(self.divisor), self.unit.size)
+        value: IntArray = first + np.tile(np.arange(self.divisor), self.unit.size)
         return value, np.repeat(self.core, self.divisor)
 
 

@@ -32,20 +32,20 @@ def windows(node: Any, kernel: tuple[int, int]) -> Iterator[tuple[int, int]]:
                         yield v * node.width + u, y * columns + x
 
 
+def groups_of(node: Any) -> Iterator[tuple[int, int]]:
+    """Every pair of rows of channels, in and out, that meet the same weights."""
+    if node.kind == "Conv":
+        return windows(node, node.kernels)
+    return ((group, group) for group in range(node.tokens * node.repeat))
+
+
 def synapses(node: Any) -> Iterator[Pair]:
     """Every synapse of a connection as input and output, flat."""
-    if node.kind == "Dense":
-        outputs, inputs = node.weight.shape
-        for group in range(node.tokens * node.repeat):
-            for o in range(outputs):
-                for c in range(inputs):
-                    yield group * inputs + c, group * outputs + o
-    elif node.kind == "Conv":
+    if node.kind in ("Dense", "Conv"):
         outputs, inputs = node.weight.shape[:2]
-        for position, place in windows(node, node.kernels):
+        for position, place in groups_of(node):
             for o in range(outputs):
-                for c in range(inputs):
-                    yield position * inputs + c, place * outputs + o
+                yield from ((position * inputs + c, place * outputs + o) for c in range(inputs))
     elif node.kind == "SumPool":
         for position, place in windows(node, node.kernels):
             for c in range(node.channels):

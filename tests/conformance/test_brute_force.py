@@ -39,7 +39,8 @@ def pool_case(seed: int) -> Case:
             "bias": np.zeros(3, np.int64)}  # fmt: skip
     nodes = (
         Input(name="x", shape=(20, 3), lo=0, hi=255), Delta(name="code", tokens=20, **rule), pool,
-        SigmaDelta(name="sum", tokens=places, **rule), Output(name="out", tokens=places, channels=3),
+        SigmaDelta(name="sum", tokens=places, **rule),
+        Output(name="out", tokens=places, channels=3),
     )  # fmt: skip
     paths = ("x -> code", "code -> pool", "pool -> sum", "sum -> out")
     return balance("pool", nodes, map(edge, paths)), {"x": footage(rng, 5, 20, 3)}
