@@ -33,9 +33,8 @@ class Reach:
 
     def by_value(self) -> tuple[IntArray, IntArray]:
         """Pairs of value and core, (pairs · divisor,) each."""
-        first = np.repeat(self.unit * self.divisor, self.divisor)
-        value: IntArray = first + np.tile(np.arange(self.divisor), self.unit.size)
-        return value, np.repeat(self.core, self.divisor)
+        value = (self.unit * self.divisor)[:, None] + np.arange(self.divisor)
+        return value.reshape(-1), np.repeat(self.core, self.divisor)
 
 
 def _reach(divisor: int, unit: IntArray, core: IntArray, synapses: IntArray) -> Reach:
