@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,8 @@ from conversion.node import IntArray
 from conversion.placement import Placement, homes
 from depth_snn.errors import ConfigError
 from sims.core_work import LINK_FIELDS, WORK_FIELDS, Links, worker_of
+from sims.fast import FastSimulator
 from sims.footprint import SUM_BYTES, state_bytes_per_value
-
-Signals = Mapping[tuple[str, str], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,3 +145,24 @@ def _running_sums(node: object, home: IntArray, cores: int) -> IntArray:
     for h in range(heads):
         total[np.unique(by_head[:, h])] += SUM_BYTES * dim**2
     return total
+
+
+def count_cores(
+    graph: Graph, placement: Placement, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]
+) -> CoreCounts:
+    """Run a clip on the fast simulator and count by core.
+
+    Args:
+        graph: A balanced graph of the quantised dialect.
+        placement: Where its neurons lie.
+        inputs: Integer array (T, *shape) for each Input node.
+
+    Raises:
+        GraphError: if the placement does not fit the graph, or the graph cannot be run.
+        InputError: if an input is not what its node takes.
+    """
+    counter = CoreCounter(graph, placement)
+    simulator = FastSimulator(graph, (), observer=counter)
+    for f in range(len(next(iter(inputs.values()), ()))):
+        simulator.step({name: array[f] for name, array in inputs.items()})
+    return counter.counts()

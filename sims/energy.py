@@ -7,15 +7,19 @@ total a lower bound that names what is missing. Everything here is modelled, not
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from depth_snn.errors import ConfigError
 from sims.baselines import baselines_of
-from sims.core_counts import CoreCounts
 from sims.cost_table import CostTable, load_table
 from sims.energy_total import Contribution, EnergyReport
 from sims.pricing import core_contributions, node_contributions, static_contribution, tiers_of
 from sims.record import RunRecord
+
+if TYPE_CHECKING:
+    from sims.core_counts import CoreCounts
 
 DEFAULT_TABLE = "loihi1"
 DEFAULT_BASELINE_TABLE = "horowitz45"

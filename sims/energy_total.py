@@ -26,6 +26,8 @@ EVENT_LABELS = {
     "spike_delivery": "spike delivery",
     "graded_message_delivery": "graded messages",
     "message_out": "copies of messages leaving a core",
+    "mac_fp32": "fp32 MACs",
+    "mac_int8": "int8 MACs",
     "mac_embedded": "MACs on the embedded processor",
     "mac_host": "MACs on the host",
     "off_core_event": "neuron events outside a neurocore",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sims.core_counts import CoreCounts
 from sims.cost_table import TIERS, CostTable
 from sims.counts import NodeCounts
 from sims.energy_total import Contribution, EnergyTotal, sum_contributions
+
+if TYPE_CHECKING:
+    from sims.core_counts import CoreCounts
 
 PRODUCT_KINDS = ("LinearAttention",)
 """Nodes whose synaptic operations multiply two states, which a synapse with a weight cannot."""

@@ -13,9 +13,8 @@ from conversion.graph import Graph
 from conversion.nodes import Delta, Input, Output, SigmaDelta, SumPool
 from conversion.placement import PLACED_KINDS, Core, Part, Placement
 from sims import fast, reference
-from sims.core_counts import CoreCounter, CoreCounts
+from sims.core_counts import CoreCounts, count_cores
 from sims.core_work import LINK_FIELDS, WORK_FIELDS
-from sims.fast import FastSimulator
 from tests.conformance.brute_force import BruteForce
 from tests.conformance.building import Case, balance, edge, footage
 from tests.conformance.cases import CASES
@@ -76,11 +75,7 @@ def scattered(graph: Graph, seed: int) -> Placement:
 
 def counted_by_core(case: Case, placement: Placement) -> CoreCounts:
     graph, inputs = case
-    counter = CoreCounter(graph, placement)
-    simulator = FastSimulator(graph, (), observer=counter)
-    for f in range(len(next(iter(inputs.values())))):
-        simulator.step({name: array[f] for name, array in inputs.items()})
-    return counter.counts()
+    return count_cores(graph, placement, inputs)
 
 
 @pytest.mark.parametrize("name", EVERY)
