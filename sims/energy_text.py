@@ -8,13 +8,13 @@ from typing import Any
 
 from sims.comparison import compare_with_baselines
 from sims.cost_table import TIERS
-from sims.energy_total import TIER_TITLES, Baseline, EnergyReport, EnergyTotal
+from sims.energy_total import Baseline, EnergyReport, EnergyTotal
 from sims.record import RunRecord
 from sims.sensitivity import break_even, sensitivities
 
 FORMAT = 1
-SHOWN = 6
-"""Constants shown of each sensitivity; all of them are in the JSON."""
+SHORT = {"operations": "operations", "memory": "+ memory", "static": "+ static"}
+"""Tiers, each with the ones before it."""
 
 
 def energy_text(record: RunRecord, reports: Sequence[EnergyReport]) -> str:
@@ -40,28 +40,49 @@ def energy_text(record: RunRecord, reports: Sequence[EnergyReport]) -> str:
 
 
 def _tier_lines(tiers: dict[str, EnergyTotal], record: RunRecord, indent: str = "") -> list[str]:
-    return [f"{indent}  {TIER_TITLES[t]:34} {tiers[t].text(record.steady)}" for t in TIERS]
+    """One line for each tier, and one that names what is unknown or only a floor."""
+    lines = [f"{indent}  {SHORT[t]:11} {_value(tiers[t], record.steady)}" for t in TIERS]
+    missing = tiers["static"].unknown
+    return lines + ([f"{indent}  {'unknown':11} {', '.join(missing)}"] if missing else [])
+
+
+def _value(total: EnergyTotal, frames: slice) -> str:
+    return total.text(frames).partition(" (unknown")[0]
 
 
 def _verdict_lines(record: RunRecord, report: EnergyReport, base: Baseline) -> list[str]:
     if not base.tiers["operations"].observed:
         return []
     steady = record.steady
-    lines = ["", f"{report.table.name} against {report.baseline_table.name} {base.name}"]
+    lines = ["", f"{report.table.name} against {base.name} ({report.baseline_table.name})"]
     for tier in TIERS:
         found = compare_with_baselines(report, steady, tier)
         text = next(c.text for c in found if c.baseline == base.name)
-        lines.append(f"  {TIER_TITLES[tier]:34} {text}")
-    lines.append("  operations only, by what factor one constant must change:")
-    ranked = sensitivities(report, base, steady, "operations")
-    lines += [f"    {item.constant:44} {item.text}" for item in ranked[:SHOWN]]
-    even = break_even(report, base, steady, "operations", record.dense_macs)
-    now = f"now {100 * even.observed:.2f} % of the dense MACs are synaptic operations"
-    if even.share is None:
-        lines.append(f"    no activity is low enough; {now}")
-    else:
-        lines.append(f"    equal at {100 * even.share:.3g} %; {now}")
-    return lines
+        lines.append(f"  {SHORT[tier]:11} {text}")
+    return lines + hanging_lines(record, report, base)
+
+
+def hanging_lines(record: RunRecord, report: EnergyReport, base: Baseline) -> list[str]:
+    """What the verdict on operations hangs on: constants, nearest first, and activity.
+
+    Args:
+        record: The run.
+        report: Its energy.
+        base: One of the report's baselines.
+    """
+    ranked = sensitivities(report, base, record.steady, "operations")
+    flips = [f"{s.constant} {s.text}" for s in ranked if s.flips]
+    never = [s.constant for s in ranked if not s.flips]
+    even = break_even(report, base, record.steady, "operations", record.dense_macs)
+    now = f"{100 * even.observed:.3g} synaptic operations per 100 dense MACs now"
+    share = (
+        "no activity is low enough" if even.share is None else f"equal at {100 * even.share:.3g}"
+    )
+    return [
+        *(f"  {'hangs on' if i == 0 else '':11} {text}" for i, text in enumerate(flips)),
+        *([f"  {'':11} no change of one alone: {', '.join(never)}"] if never else []),
+        f"  {'activity':11} {share}; {now}",
+    ]
 
 
 def energy_json(record: RunRecord, reports: Sequence[EnergyReport]) -> dict[str, Any]:

@@ -41,13 +41,18 @@ class Sensitivity:
     price_pj: float | None = None
 
     @property
+    def flips(self) -> bool:
+        """Whether some price above 0 of this constant alone turns the verdict."""
+        return self.factor is not None or self.price_pj is not None
+
+    @property
     def text(self) -> str:
         """What would have to happen."""
         if self.price_pj is not None:
-            return f"price unknown; the verdict turns at {self.price_pj:.3g} pJ each"
+            return f"at {self.price_pj:.3g} pJ each, a price nobody knows"
         if self.factor is None:
             return "cannot flip it"
-        return f"flips it at {self.factor:.3g} times its price"
+        return f"at {self.factor:.3g} times its price"
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,7 @@ def _one(constant: str, part: float, needed: float) -> Sensitivity:
 
 
 def _distance(item: Sensitivity) -> tuple[bool, float]:
-    flips = item.factor is not None or item.price_pj is not None
-    return not flips, abs(log(item.factor)) if item.factor else inf
+    return not item.flips, abs(log(item.factor)) if item.factor else inf
 
 
 def _in_tier(contribution: Contribution, tier: str) -> bool:
