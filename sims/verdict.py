@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from depth_snn.errors import ExitCode, InputError
 from sims.budget import BudgetResult
+from sims.comparison import compare_with_baselines
 from sims.cost_table import TIERS
-from sims.energy import compare_with_baselines
 from sims.energy_total import EnergyReport, EnergyTotal
 from sims.record import RunRecord
 

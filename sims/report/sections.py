@@ -8,9 +8,9 @@ from typing import Any
 
 from sims.budget import BudgetResult
 from sims.budget_table import condense, outcome_line, row_cells
+from sims.comparison import compare_with_baselines
 from sims.cost_table import TIERS, CostTable
 from sims.counts import COUNT_FIELDS
-from sims.energy import compare_with_baselines
 from sims.energy_total import EVENT_LABELS, TIER_TITLES, EnergyReport
 from sims.record import RunRecord
 from sims.verdict import timing_ratios
@@ -222,11 +222,10 @@ def price_rows(table: CostTable) -> Rows:
     rows: Rows = []
     for price in table.prices.values():
         if price.value is None:
-            rows.append((price.event, "unknown", "", price.note))
+            rows.append((price.event, price.text(), "", price.note))
             continue
-        sign = "≥ " if price.minimum else ""
         origin = f"{price.source}, {price.year}, grade {price.grade}"
-        rows.append((price.event, f"{sign}{price.value} {price.unit}", origin, price.note))
+        rows.append((price.event, price.text(), origin, price.note))
     return rows
 
 

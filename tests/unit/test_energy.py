@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from depth_snn.errors import ConfigError
+from sims.baselines import price_macs
+from sims.comparison import compare_with_baselines
 from sims.cost_table import CostTable, load_table, parse_table
-from sims.energy import compare_with_baselines, estimate_energy, price_macs
+from sims.energy import estimate_energy
 from sims.energy_total import EnergyTotal, format_pj
 from sims.report.sections import event_rows, layer_rows
 from sims.verdict import build_verdict
