@@ -13,6 +13,7 @@ from conversion.graph import Graph
 from conversion.placement import Placement
 from depth_snn.errors import ExitCode
 from sims.budget_file import Budget
+from sims.cost_table import load_table
 from sims.energy import estimate_energy
 from sims.energy_total import EnergyReport
 from sims.evidence import Evidence, Observation
@@ -108,7 +109,8 @@ def evaluate(
     Args:
         record: The run.
         budget: The limits.
-        energy: The run's energy; estimated with the shipped tables when not given.
+        energy: The run's energy, unless the budget names a cost table; estimated with the shipped
+            tables when not given.
         graph: The run's network, for limits of latency.
         placement: Where it lies on cores; without one the fewest cores are assumed.
 
@@ -119,6 +121,8 @@ def evaluate(
         BudgetError: A limit is about something this run did not observe.
         ConfigError: A table that the budget names cannot be read.
     """
+    if budget.model.costs:
+        energy = estimate_energy(record, load_table(budget.model.costs))
     evidence = Evidence(record, energy or estimate_energy(record), graph, placement)
     results = [
         _judge(limit, seen) for limit in budget.limits for seen in observe(limit, budget, evidence)

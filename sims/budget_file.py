@@ -30,10 +30,13 @@ class ModelChoice:
     """What modelled limits are computed with.
 
     Args:
-        timing: Timing table of the chip: a shipped name or the path of a TOML file.
+        costs: Cost table of the energy limits: a shipped name or a path; empty for the one that
+            the caller priced the run with.
+        timing: Timing table of the chip, in the same way.
         cores: Neurocores the work is spread over; None takes the fewest that hold the network.
     """
 
+    costs: str = ""
     timing: str = DEFAULT_TIMING
     cores: int | None = None
 
@@ -117,15 +120,20 @@ def parse_budget(data: dict[str, Any], where: str) -> Budget:
 
 def _model(data: dict[str, Any], where: str) -> ModelChoice:
     table = _table(data, "model", where)
-    _check_keys(table, ("timing", "cores"), where, "model")
-    timing, cores = table.get("timing", DEFAULT_TIMING), table.get("cores")
-    if not isinstance(timing, str):
-        raise BudgetError(f"{where}: model.timing is {timing!r}, expected the name of a table")
+    _check_keys(table, ("costs", "timing", "cores"), where, "model")
+    names = {"costs": "", "timing": DEFAULT_TIMING}
+    for key, default in names.items():
+        names[key] = table.get(key, default)
+        if not isinstance(names[key], str):
+            raise BudgetError(
+                f"{where}: model.{key} is {names[key]!r}, expected the name of a table"
+            )
+    cores = table.get("cores")
     if cores is not None and (type(cores) is not int or cores < 1):
         raise BudgetError(
             f"{where}: model.cores is {cores!r}, expected a whole number of 1 or more"
         )
-    return ModelChoice(timing, cores)
+    return ModelChoice(names["costs"], names["timing"], cores)
 
 
 def _sections(

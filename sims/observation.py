@@ -11,7 +11,7 @@ from depth_snn.errors import BudgetError
 from sims.budget_file import Budget
 from sims.cost_table import TIERS
 from sims.counts import NodeCounts
-from sims.energy_total import sum_contributions
+from sims.energy_total import format_pj, sum_contributions
 from sims.evidence import NETWORK, Evidence, Observation, Series
 from sims.frame_window import window_frames
 from sims.limit import Limit
@@ -171,6 +171,9 @@ def _energy(limit: Limit, evidence: Evidence) -> list[Series]:
         note = f"tier {limit.tier}, modelled with {energy.table.name}"
         if total.unknown:
             note += f"; on the priced part only, unknown: {', '.join(total.unknown)}"
+        if total.banded:
+            low, high = (format_pj(end) for end in total.mean_band_pj(record.steady))
+            note += f"; the central value is judged, the mean's band is {low} to {high}"
         values = [Fraction(value, _AJ_PER_UJ) for value in total.lower_aj]
         found.append(Series(values, name or NETWORK, note, bool(total.unknown)))
     return found

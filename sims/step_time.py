@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from conversion.graph import Graph
 from sims.core_spread import CoreSpread
 from sims.counts import NodeCounts
-from sims.energy import PRODUCT_KINDS
+from sims.pricing import PRODUCT_KINDS
 from sims.timing_table import TIMED, TimingTable
 
 PARTS = (("synaptic_operation",), ("neuron_update_active", "neuron_update_idle"))
