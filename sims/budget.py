@@ -13,10 +13,9 @@ from conversion.graph import Graph
 from conversion.placement import Placement
 from depth_snn.errors import ExitCode
 from sims.budget_file import Budget
-from sims.cost_table import load_table
-from sims.energy import estimate_energy
+from sims.counted_run import CountedRun
 from sims.energy_total import EnergyReport
-from sims.evidence import Evidence, Observation
+from sims.evidence import Evidence, Observation, price_run
 from sims.limit import Limit
 from sims.observation import observe
 from sims.record import RunRecord
@@ -98,7 +97,7 @@ class BudgetResult:
 
 
 def evaluate(
-    record: RunRecord,
+    record: RunRecord | CountedRun,
     budget: Budget,
     energy: EnergyReport | None = None,
     graph: Graph | None = None,
@@ -122,8 +121,8 @@ def evaluate(
         ConfigError: A table that the budget names cannot be read.
     """
     if budget.model.costs:
-        energy = estimate_energy(record, load_table(budget.model.costs))
-    evidence = Evidence(record, energy or estimate_energy(record), graph, placement)
+        energy = price_run(record, budget.model.costs)
+    evidence = Evidence(record, energy or price_run(record), graph, placement)
     results = [
         _judge(limit, seen) for limit in budget.limits for seen in observe(limit, budget, evidence)
     ]

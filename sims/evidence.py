@@ -8,6 +8,9 @@ from fractions import Fraction
 
 from conversion.graph import Graph
 from conversion.placement import Placement
+from sims.cost_table import load_table
+from sims.counted_run import CountedRun, price_counted_run
+from sims.energy import estimate_energy
 from sims.energy_total import EnergyReport
 from sims.record import RunRecord
 
@@ -45,7 +48,7 @@ class Evidence:
         placement: Where the network lies; None where that is not known.
     """
 
-    record: RunRecord
+    record: RunRecord | CountedRun
     energy: EnergyReport
     graph: Graph | None = None
     placement: Placement | None = None
@@ -66,3 +69,19 @@ class Series:
     layer: str = NETWORK
     note: str = ""
     partial: bool = False
+
+
+def price_run(record: RunRecord | CountedRun, costs: str = "") -> EnergyReport:
+    """Energy of a run of either kind.
+
+    Args:
+        record: The run.
+        costs: Cost table, a shipped name or a path; empty for the default one.
+
+    Raises:
+        ConfigError: The table cannot be read.
+    """
+    table = load_table(costs) if costs else None
+    if isinstance(record, CountedRun):
+        return price_counted_run(record, table)
+    return estimate_energy(record, table)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from depth_snn.errors import BudgetError
 from sims.budget_file import Budget
 from sims.cost_table import TIERS
+from sims.counted_run import CountedRun
 from sims.counts import NodeCounts
 from sims.energy_total import format_pj, sum_contributions
 from sims.evidence import NETWORK, Evidence, Observation, Series
@@ -43,7 +44,7 @@ def observe(limit: Limit, budget: Budget, evidence: Evidence) -> list[Observatio
     return [_reduce(series, limit, frames) for series in _series(limit, budget, evidence)]
 
 
-def judged_frames(limit: Limit, budget: Budget, record: RunRecord) -> list[int]:
+def judged_frames(limit: Limit, budget: Budget, record: RunRecord | CountedRun) -> list[int]:
     """Frames a limit holds in.
 
     Args:
@@ -94,9 +95,14 @@ def _reduce(series: Series, limit: Limit, frames: list[int]) -> Observation:
 
 def _series(limit: Limit, budget: Budget, evidence: Evidence) -> list[Series]:
     record, quantity = evidence.record, limit.rule.quantity
-    if quantity == "extra_compute":
-        return [Series(_extra_percent(record))]
-    if quantity == "macs_ratio":
+    if quantity in ("extra_compute", "macs_ratio"):
+        if isinstance(record, CountedRun):
+            raise BudgetError(
+                f"{limit.name}: {record.source} holds counts of a graph and no MACs of a pruned "
+                "network; judge a run.h5 of `depth-snn run`"
+            )
+        if quantity == "extra_compute":
+            return [Series(_extra_percent(record))]
         return [Series([Fraction(int(n), record.dense_macs) for n in record.total_macs])]
     if quantity in ("latency", "frames_per_s"):
         return [time_series(limit, budget, evidence)]
@@ -107,7 +113,7 @@ def _series(limit: Limit, budget: Budget, evidence: Evidence) -> list[Series]:
     return [Series(_counted(limit, [n]), n.node) for n in _matching(limit, record)]
 
 
-def _counted_network(limit: Limit, record: RunRecord) -> Series:
+def _counted_network(limit: Limit, record: RunRecord | CountedRun) -> Series:
     if not record.counts:
         raise BudgetError(f"{limit.name}: the run has no event counts to judge by")
     nodes = list(record.counts.values())
@@ -126,7 +132,7 @@ def _counted(limit: Limit, nodes: Sequence[NodeCounts]) -> list[Fraction]:
     return [Fraction(sum(column), divisor) for column in zip(*rows, strict=True)]
 
 
-def _matching(limit: Limit, record: RunRecord) -> list[NodeCounts]:
+def _matching(limit: Limit, record: RunRecord | CountedRun) -> list[NodeCounts]:
     nodes = [n for name, n in record.counts.items() if fnmatchcase(name, limit.pattern)]
     if not nodes:
         known = ", ".join(list(record.counts)[:8]) or "none"
@@ -179,7 +185,7 @@ def _energy(limit: Limit, evidence: Evidence) -> list[Series]:
     return found
 
 
-def _quality(limit: Limit, record: RunRecord) -> Observation:
+def _quality(limit: Limit, record: RunRecord | CountedRun) -> Observation:
     needed = ("miou_integer",) if limit.key == "miou_min" else ("miou_dense", "miou_integer")
     missing = [name for name in needed if name not in record.quality]
     if missing:

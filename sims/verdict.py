@@ -16,6 +16,7 @@ from depth_snn.errors import ExitCode, InputError
 from sims.budget import BudgetResult
 from sims.comparison import compare_with_baselines
 from sims.cost_table import TIERS
+from sims.counted_run import CountedRun
 from sims.energy_total import EnergyReport, EnergyTotal
 from sims.record import RunRecord
 
@@ -85,26 +86,11 @@ def build_verdict(
     Returns:
         A mapping with "format": 2; means leave out the first frame, which stands apart.
     """
-    outcome = max((budget.exit_code for budget in budgets), default=int(ExitCode.OK))
-    passed = all(budget.passed for budget in budgets) if budgets else None
     return {
-        "format": FORMAT_VERSION,
-        "source": record.source,
-        "network": record.network,
+        **build_judgement(record, budgets, broken),
         "engine": record.engine,
         "policy": record.policy,
         "fps": record.fps,
-        "frames": record.frames,
-        "valid": not broken,
-        "broken_witnesses": list(broken),
-        "passed": False if broken else passed,
-        "exit_code": int(ExitCode.ERROR if broken else outcome),
-        "budgets": [_budget(budget) for budget in budgets],
-        "limits": [
-            {"budget": budget.source, **vars(limit)}
-            for budget in budgets
-            for limit in budget.limits
-        ],
         "energy": _energy(record, energy),
         "macs": _macs(record),
         "extra_compute": _extra(record),
@@ -115,6 +101,39 @@ def build_verdict(
         "witnesses": record.witnesses,
         "events": list(record.events),
         "kinds": dict(KINDS),
+    }
+
+
+def build_judgement(
+    record: RunRecord | CountedRun, budgets: Sequence[BudgetResult], broken: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Only what the budgets say of a run, as JSON-able data.
+
+    Args:
+        record: The run.
+        budgets: Its judged budgets.
+        broken: Names of the witnesses that disagree.
+
+    Returns:
+        A mapping with "format": 2, a part of what build_verdict gives.
+    """
+    outcome = max((budget.exit_code for budget in budgets), default=int(ExitCode.OK))
+    passed = all(budget.passed for budget in budgets) if budgets else None
+    return {
+        "format": FORMAT_VERSION,
+        "source": record.source,
+        "network": record.network,
+        "frames": record.frames,
+        "valid": not broken,
+        "broken_witnesses": list(broken),
+        "passed": False if broken else passed,
+        "exit_code": int(ExitCode.ERROR if broken else outcome),
+        "budgets": [_budget(budget) for budget in budgets],
+        "limits": [
+            {"budget": judged.source, **vars(limit)}
+            for judged in budgets
+            for limit in judged.limits
+        ],
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from depth_snn.cli.common import check_file_target
 from depth_snn.errors import ConfigError, DepthError, EngineError, ExitCode
@@ -37,12 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     # Not "run": that is where the command's function stands among the arguments.
     parser.add_argument("records", type=Path, nargs="+", metavar="RUN",
-                        help="run.h5 of `depth-snn run`; several only with --propose")  # fmt: skip
+                        help="run.h5 of `depth-snn run`, or counts of `depth-snn "
+                        "simulate` with their --graph; several only with --propose")  # fmt: skip
     parser.add_argument("--budget", action="append", default=[], metavar="FILE",
                         help="budget file or shipped name; may be given several times")  # fmt: skip
     parser.add_argument("--graph", type=Path, metavar="FILE",
-                        help="graph of the run, for limits of latency (default: graph.h5 beside "
-                        "RUN)")  # fmt: skip
+                        help="graph of the run, for limits of latency and for counts of "
+                        "simulate (default: graph.h5 beside RUN)")  # fmt: skip
     parser.add_argument("--placement", type=Path, metavar="FILE",
                         help="where the network lies, for limits of time and cores (default: the "
                         "fewest cores that hold it)")  # fmt: skip
@@ -118,7 +119,7 @@ def _judge(args: argparse.Namespace) -> int:
     from sims.budget_file import load_budget
     from sims.budget_table import budget_text, outcome_line
     from sims.junit import junit_text
-    from sims.verdict import broken_witnesses, build_verdict, write_verdict
+    from sims.verdict import broken_witnesses, write_verdict
 
     budgets = [load_budget(name) for name in args.budget]
     source = args.records[0]
@@ -135,12 +136,23 @@ def _judge(args: argparse.Namespace) -> int:
             print(outcome_line(result))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        write_verdict(args.json, build_verdict(seen.record, seen.energy, results, broken=broken))
+        write_verdict(args.json, _verdict(seen, results, broken))
     if args.junit:
         write_text(args.junit, junit_text(results, str(source), fault))
     if broken:
         raise EngineError(f"{source}: {fault}")
     return _exit_code(results)
+
+
+def _verdict(
+    seen: Evidence, results: Sequence[BudgetResult], broken: Sequence[str]
+) -> dict[str, Any]:
+    from sims.counted_run import CountedRun
+    from sims.verdict import build_judgement, build_verdict
+
+    if isinstance(seen.record, CountedRun):
+        return build_judgement(seen.record, results, broken)
+    return build_verdict(seen.record, seen.energy, results, broken=broken)
 
 
 def _exit_code(results: Sequence[BudgetResult]) -> int:
@@ -151,24 +163,25 @@ def _evidence(source: Path, args: argparse.Namespace, budgets: Sequence[Budget])
     """Read a run, and its graph and placement where they are named or a limit asks for them."""
     from conversion.graph_file import load_graph
     from conversion.placement_file import load_placement
-    from sims.energy import estimate_energy
-    from sims.evidence import Evidence
+    from sims.counted_run import is_counts_file, load_counted_run
+    from sims.evidence import Evidence, price_run
     from sims.observed_time import GRAPH_QUANTITIES
     from sims.record_file import load_record
 
-    record = load_record(source)
-    wanted = (
-        args.placement
-        or not budgets
-        or any(
-            limit.rule.quantity in GRAPH_QUANTITIES for budget in budgets for limit in budget.limits
-        )
-    )
+    quantities = {limit.rule.quantity for budget in budgets for limit in budget.limits}
+    wanted = args.placement or not budgets or quantities & set(GRAPH_QUANTITIES)
     beside = source.with_name(GRAPH_BESIDE)
     path = args.graph or (beside if wanted and beside.is_file() else None)
+    counted = is_counts_file(source)
+    if counted and args.graph is None:
+        raise ConfigError(f"{source}: counts of a simulation; name their graph with --graph")
+    record = None if counted else load_record(source)
     graph = load_graph(path) if path else None
     placement = load_placement(args.placement) if args.placement else None
-    return Evidence(record, estimate_energy(record), graph, placement)
+    costs = next((budget.model.costs for budget in budgets if budget.model.costs), "")
+    run = load_counted_run(source, graph) if record is None and graph is not None else record
+    assert run is not None
+    return Evidence(run, price_run(run, costs), graph, placement)
 
 
 def _propose(args: argparse.Namespace) -> int:

@@ -154,12 +154,13 @@ def _judge(
     from depth_snn.cli.chain.summary import print_summary, run_figures
     from depth_snn.figures import write_measurement
     from sims.budget import evaluate
-    from sims.energy import estimate_energy
+    from sims.evidence import price_run
     from sims.record_file import save_record
     from sims.report.write import write_report
     from sims.verdict import broken_witnesses, build_verdict, write_verdict
 
-    energy = estimate_energy(record)
+    # A budget may name the prices, and the report must show those it was judged by.
+    energy = price_run(record, "" if budget is None else budget.model.costs)
     save_record(record, args.out / "run.h5")
     result = evaluate(record, budget, energy, graph) if budget is not None else None
     broken = broken_witnesses(record.witnesses)

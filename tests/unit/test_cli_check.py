@@ -9,11 +9,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import h5py
+import numpy as np
 import pytest
 
 from depth_snn.sealed import write_seal
+from sims.inputs_file import save_arrays
 from sims.junit import junit_text
-from sims.record_file import FILE_KIND
+from sims.record_file import FILE_KIND, load_record
 from sims.verdict import load_verdict
 from tests.unit.command import contents, depth_snn, refused
 
@@ -191,3 +193,33 @@ def test_a_run_that_cannot_be_judged_leaves_no_older_result(finished: Path, budg
     suite = ElementTree.parse(xml).getroot().find("testsuite")
     assert suite is not None and (suite.get("errors"), suite.get("failures")) == ("1", "0")
     assert "no layer matches" in str(suite.find("testcase/error").get("message"))  # type: ignore[union-attr]
+
+
+def test_counts_of_a_graph_are_judged_like_those_of_a_run(finished: Path, budgets: Path) -> None:
+    record, counts = load_record(finished / "run.h5"), budgets / "counts.h5"
+    arrays = {
+        f"{name}.{field}": getattr(node, field)
+        for name, node in record.counts.items()
+        for field in node.counted
+        if name != "host.decide"
+    }
+    arrays |= {f"{n}.neurons": np.array([c.neurons]) for n, c in record.counts.items()
+               if n != "host.decide"}  # fmt: skip
+    save_arrays(arrays, counts)
+    graph = ("--graph", finished / "graph.h5")
+    proposal, out = budgets / "mine.toml", budgets / "limits.json"
+    assert depth_snn("check", counts, *graph, "--propose", proposal).code == 0
+    judged = ("--budget", proposal, "--json", out)
+    assert depth_snn("check", counts, *graph, *judged).code == 0
+    # Host decisions are outside the graph, and known to cost no priced event.
+    assert depth_snn("check", finished / "run.h5", "--budget", proposal).code == 0
+    limits = json.loads(out.read_text(encoding="utf-8"))["limits"]
+    assert len(limits) > 80 and any("latency" in limit["name"] for limit in limits)
+    done = depth_snn("check", counts, *graph, "--budget", budgets / "kept.toml")
+    refused(done, "network.macs_ratio_max", "no MACs")
+    refused(depth_snn("check", counts, "--budget", proposal), "--graph")
+    del arrays["block1.q.neurons"]
+    save_arrays(arrays, counts)
+    refused(depth_snn("check", counts, *graph, "--budget", proposal), "block1.q.neurons")
+    save_arrays(arrays | {"block1.q.neurons": np.array([4]), "z.spikes": np.array([1])}, counts)
+    refused(depth_snn("check", counts, *graph, "--budget", proposal), "z.spikes")

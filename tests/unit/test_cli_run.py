@@ -134,6 +134,7 @@ def pictures(folder: Path, count: int) -> Path:
         ('[layers."block1.*"]\nfiring_rate_max = 1\n[layers."blok*"]\nfiring_rate_max = 1',
          'layers."blok*"'),
         ('[layers."host.decide"]\nfiring_rate_max = 1', "no matching layer has neurons"),
+        ("[frames.bursts.network]\nmacs_ratio_max = 1", "tells of no sudden events"),
     ],
 )  # fmt: skip
 def test_a_limit_nothing_will_be_observed_for_is_refused_before_the_first_frame(

@@ -12,6 +12,7 @@ from depth_snn.data.frames import FrameSource
 from depth_snn.errors import BudgetError, ConfigError
 from sims.budget_file import Budget
 from sims.counts import NodeCounts
+from sims.frame_window import BURSTS
 
 
 def check_budget(budget: Budget, nodes: Mapping[str, NodeCounts], spec: str) -> None:
@@ -30,6 +31,11 @@ def check_budget(budget: Budget, nodes: Mapping[str, NodeCounts], spec: str) -> 
             raise BudgetError(
                 f"{limit.name}: {spec} has no labels to judge by; "
                 "use an input such as scene:street, or a budget without [quality]"
+            )
+        if limit.window == BURSTS and not spec.startswith("scene:"):
+            raise BudgetError(
+                f"{limit.name}: {spec} tells of no sudden events; use a range of frames, "
+                "or an input such as scene:street"
             )
         if limit.section != "layers":
             continue
