@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", required=True, metavar="FILE", help="budget file or shipped name"
     )
+    parser.add_argument("--cost-table", default="loihi1", metavar="NAME",
+                        help="prices of the spiking network, a shipped name or a TOML file "
+                        "(default loihi1)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the limits as JSON")
 
 
@@ -33,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from sims.budget import evaluate
     from sims.budget_file import load_budget
     from sims.budget_table import budget_text
+    from sims.cost_table import load_table
     from sims.energy import estimate_energy
     from sims.record_file import load_record
     from sims.verdict import broken_witnesses, build_verdict, write_verdict
@@ -40,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     check_file_target("--json", args.json)
     budget = load_budget(args.budget)
     record = load_record(args.record)
-    energy = estimate_energy(record)
+    energy = estimate_energy(record, load_table(args.cost_table))
     result = evaluate(record, budget, energy)
     broken = broken_witnesses(record.witnesses)
     print(budget_text(result))
