@@ -24,7 +24,7 @@ def operations_of(node: Node) -> int:
     - Dense: N · repeat · C_in · C_out.
     - Conv: Σ over positions of the outputs whose kernel covers it, · C_in · C_out.
     - SumPool: the same sum · C.
-    - Skip: N · C. Regroup: N · P · C.
+    - Skip: N · C. Regroup: positions taken · C.
     - LinearAttention: N tokens, each taken out of and put into the state and read: N · 3·H·d².
     """
     if isinstance(node, Dense):
@@ -37,7 +37,7 @@ def operations_of(node: Node) -> int:
     if isinstance(node, Skip):
         return node.tokens * node.channels
     if isinstance(node, Regroup):
-        return int(node.index.size) * node.channels
+        return int((node.index >= 0).sum()) * node.channels
     if isinstance(node, LinearAttention):
         return node.tokens * 3 * node.heads * node.head_dim**2
     return 0

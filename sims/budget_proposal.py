@@ -154,7 +154,7 @@ def proposal_text(
         "include_first_frame = false",
         "",
         "[model]",
-        f"costs = {_text(runs[0].energy.table.name)}",
+        f"costs = {_text(budget.model.costs or runs[0].energy.table.name)}",
         f"timing = {_text(budget.model.timing)}",
         *([] if budget.model.cores is None else [f"cores = {budget.model.cores}"]),
     ]

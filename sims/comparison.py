@@ -54,7 +54,11 @@ def _compare(spiking: EnergyTotal, base: Baseline, frames: slice, tier: str) -> 
         return Comparison(base.name, None, "undecided", text, tier)
     ratio = spiking.mean_pj(frames) / base_pj
     outcome = outcome_of(spiking, other, frames)
-    return Comparison(base.name, ratio, outcome, _text(outcome, ratio, spiking, base, tier), tier)
+    text = _text(outcome, ratio, spiking, base, tier)
+    if outcome == "loses" and (spiking.banded or other.banded):
+        least = spiking.mean_band_pj(frames)[0] / other.mean_band_pj(frames)[1]
+        text = f"loses: at least {least:.3g} times the energy of {base.name}"
+    return Comparison(base.name, ratio, outcome, text, tier)
 
 
 def outcome_of(spiking: EnergyTotal, other: EnergyTotal, frames: slice) -> str:

@@ -16,6 +16,8 @@ from depth_snn.errors import ConfigError
 from depth_snn.toml_io import load_toml
 
 TABLE_FOLDER = Path(__file__).parent / "tables"
+SPIKING_TABLES, DIGITAL_TABLES = ("loihi1", "loihi2", "sanafe"), ("horowitz45", "xavier")
+"""Shipped tables by what they price."""
 TIERS = ("operations", "memory", "static")
 GRADES = ("A", "B", "C", "D")
 UNITS = {"operations": "pJ", "memory": "pJ", "static": "W"}

@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--placement", type=Path, metavar="FILE",
                         help="where the network lies, for limits of time and cores (default: the "
                         "fewest cores that hold it)")  # fmt: skip
+    parser.add_argument("--cost-table", metavar="NAME",
+                        help="prices for budgets that name none, a shipped name or a TOML file "
+                        "(default loihi1)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the limits as JSON")
     parser.add_argument("--junit", type=Path, metavar="FILE",
                         help="also write JUnit XML, a case for each limit and layer")  # fmt: skip
@@ -178,13 +181,15 @@ def _evidence(source: Path, args: argparse.Namespace, budgets: Sequence[Budget])
     record = None if counted else load_record(source)
     graph = load_graph(path) if path else None
     placement = load_placement(args.placement) if args.placement else None
-    costs = next((budget.model.costs for budget in budgets if budget.model.costs), "")
+    named = (budget.model.costs for budget in budgets if budget.model.costs)
+    costs = next(named, args.cost_table or "")
     run = load_counted_run(source, graph) if record is None and graph is not None else record
     assert run is not None
     return Evidence(run, price_run(run, costs), graph, placement)
 
 
 def _propose(args: argparse.Namespace) -> int:
+    from sims.budget_file import ModelChoice
     from sims.budget_proposal import proposal_text, propose_budget
     from sims.verdict import broken_witnesses
 
@@ -197,7 +202,7 @@ def _propose(args: argparse.Namespace) -> int:
         if broken:
             raise EngineError(f"{source}: not a valid run, its witnesses differ: {broken[0]}")
     margin = DEFAULT_MARGIN if args.margin is None else args.margin
-    budget = propose_budget(runs, margin)
+    budget = propose_budget(runs, margin, ModelChoice(costs=args.cost_table or ""))
     names = [str(source) for source in args.records]
     write_text(target, proposal_text(budget, runs, margin, names))
     print(f"wrote {target}: {len(budget.limits)} limits from {len(runs)} run(s), margin "

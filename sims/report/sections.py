@@ -13,6 +13,7 @@ from sims.cost_table import TIERS, CostTable
 from sims.counts import COUNT_FIELDS
 from sims.energy_total import EVENT_LABELS, TIER_TITLES, EnergyReport
 from sims.record import RunRecord
+from sims.sensitivity import break_even, sensitivities
 from sims.verdict import timing_ratios
 
 Rows = list[tuple[str, ...]]
@@ -116,6 +117,27 @@ def comparison_lines(record: RunRecord, energy: EnergyReport) -> list[str]:
     """
     found = compare_with_baselines(energy, record.steady)
     return [f"Against {item.baseline}: {item.text}." for item in found]
+
+
+def hanging_rows(record: RunRecord, energy: EnergyReport) -> Rows:
+    """What each verdict on operations hangs on: constants that could turn it, and activity.
+
+    Args:
+        record: The run.
+        energy: Its modelled energy.
+    """
+    rows: Rows = []
+    for base in energy.baselines:
+        if not base.tiers["operations"].observed:
+            continue
+        ranked = sensitivities(energy, base, record.steady, "operations")
+        turning = "; ".join(f"{s.constant} {s.text}" for s in ranked if s.flips)
+        alone = ", ".join(s.constant for s in ranked if not s.flips)
+        even = break_even(energy, base, record.steady, "operations", record.dense_macs)
+        equal = "none is low enough" if even.share is None else f"{100 * even.share:.3g} %"
+        now = f"{100 * even.observed:.3g} %"
+        rows.append((base.name, turning or "none", alone or "none", equal, now))
+    return rows
 
 
 def event_rows(record: RunRecord, energy: EnergyReport) -> Rows:
