@@ -99,8 +99,8 @@ def _restored(record: RunRecord) -> NDArray[np.bool_]:
 
 
 def _raster(axes: Axes, record: RunRecord) -> None:
-    # A token that is computed anyway needs no restore, and most spikes are of such: drawn alike, they
-    # would hide the few that mattered.
+    # A token that is computed anyway needs no restore, and most spikes are of such tokens: drawn
+    # alike, they would hide the few that mattered.
     needless = record.spikes & record.admitted & ~_restored(record)
     held = record.spikes & ~record.admitted
     later = record.admitted & ~record.spikes
