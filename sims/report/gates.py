@@ -101,12 +101,12 @@ def _restored(record: RunRecord) -> NDArray[np.bool_]:
 def _raster(axes: Axes, record: RunRecord) -> None:
     # A token that is computed anyway needs no restore, and most spikes are of such tokens: drawn
     # alike, they would hide the few that mattered.
-    needless = record.spikes & record.admitted & ~_restored(record)
+    needless = record.admitted & ~_restored(record)
     held = record.spikes & ~record.admitted
-    later = record.admitted & ~record.spikes
+    later = record.admitted & ~record.spikes & ~needless
     both = record.admitted & record.spikes & ~needless
     marks = (
-        (needless, ".", GRAY, GRAY, "spike, all tokens computed anyway"),
+        (needless, ".", GRAY, GRAY, "admitted, all tokens computed anyway"),
         (both, "s", ORANGE, ORANGE, "spike, restored"),
         (held, "o", "none", DARK, "spike, held back by the cap"),
         (later, "x", ORANGE, ORANGE, "restored without a spike in this frame"),
