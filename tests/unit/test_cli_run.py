@@ -41,7 +41,7 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
         if name.endswith(".png"):
             assert head == b"\x89PNG\r\n\x1a\n", name
     page = (finished / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
     assert "http://" not in page and "https://" not in page.replace("https://doi.org", "")
     verdict, record = load_verdict(finished / "verdict.json"), load_record(finished / "run.h5")
     assert verdict["format"] == 2 and verdict["frames"] == record.frames == FRAMES
