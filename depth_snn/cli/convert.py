@@ -65,7 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--clips", type=positive, default=1, metavar="N",
         help="groups of twelve scene frames that errors are measured on (default 1)",
     )  # fmt: skip
-    add_policy_options(parser)
+    add_policy_options(
+        parser,
+        "shipped weights (small, street, camvid, tiny, small_vit), timm:NAME of a vision "
+        "transformer, or a file",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

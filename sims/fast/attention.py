@@ -8,6 +8,7 @@ import numpy.typing as npt
 from conversion.nodes import LinearAttention
 from sims.fast.body import Arrivals, Departures, open_tokens
 from sims.fast.exact import product
+from sims.fast.payload import payload_bits
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
 from sims.fast.width import Width
@@ -38,7 +39,9 @@ class LinearAttentionBody:
         events = int(np.count_nonzero(out))
         per_token = self._node.heads * self._node.head_dim**2
         self.tally.frame(
-            synaptic_operations=(2 * changed + tokens.size) * per_token, messages=events
+            synaptic_operations=(2 * changed + tokens.size) * per_token,
+            messages=events,
+            message_bits=payload_bits(out),
         )
         return {"out": Rows(tokens, out, self._shape, nonzero=events)}
 

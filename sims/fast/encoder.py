@@ -8,6 +8,7 @@ import numpy.typing as npt
 from conversion.nodes import Delta, SigmaDelta
 from sims.fast.body import Arrivals, Departures, open_tokens
 from sims.fast.kernels import add_rows, encode, first_outside
+from sims.fast.payload import payload_bits
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
 from sims.fast.width import Registers, TooWide, Width
@@ -72,6 +73,7 @@ class DeltaBody:
             messages=messages,
             updates_active=opened * channels,
             updates_idle=(total - opened) * channels,
+            message_bits=payload_bits(self._out[:count]),
         )
         sent_by, out = self._out_tokens[:count], self._out[:count]
         if self._message is not None:

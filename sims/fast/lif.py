@@ -64,8 +64,12 @@ class LIFBody:
             self._v = membrane - spikes * threshold if node.reset == "subtract" else membrane
         self._fired = spikes
         active = int(np.count_nonzero((drive != 0) | (membrane != 0)))
+        fired = int(spikes.sum())
         self.tally.frame(
-            spikes=int(spikes.sum()), updates_active=active, updates_idle=spikes.size - active
+            spikes=fired,
+            updates_active=active,
+            updates_idle=spikes.size - active,
+            message_bits=fired,
         )
         return {"out": spikes, "membrane": membrane}
 

@@ -41,16 +41,23 @@ class FastSimulator:
         strict: Whether a value outside its register raises (docs/fixed_point.md §9).
             Without it values are unbounded, up to the 63 bits this simulator can hold; beyond
             those it raises all the same.
+        observer: Shown every value of each frame, valid until the next.
 
     Raises:
         GraphError: if the graph is not quantised or not balanced, or a probe names no port of it.
     """
 
     def __init__(
-        self, graph: Graph, probes: Collection[str] | None = None, *, strict: bool = True
+        self,
+        graph: Graph,
+        probes: Collection[str] | None = None,
+        *,
+        strict: bool = True,
+        observer: Callable[[Mapping[Key, Signal]], None] | None = None,
     ) -> None:
         _require_runnable(graph)
         self._shown = _probed(graph, probes)
+        self._observer = observer
         self._frames = 0
         self._broken = False
         registers = STRICT if strict else UNBOUNDED
@@ -130,6 +137,8 @@ class FastSimulator:
         self._past.keep(signals)
         self._broken = False
         self._frames += 1
+        if self._observer is not None:
+            self._observer(signals)
         return signals
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from conversion.nodes import StockSigmaDelta
 from sims.fast.body import Arrivals, Departures
+from sims.fast.payload import payload_bits
 from sims.fast.rows import dense
 from sims.fast.tally import Tally
 from sims.fast.width import HOST, Registers, Width
@@ -44,5 +45,6 @@ class StockSigmaDeltaBody:
         message = sent >> node.state_exp
         self._message.check("message", message)
         count = int(np.count_nonzero(message))
-        self.tally.frame(messages=count, updates_active=message.size)
+        bits = payload_bits(message)
+        self.tally.frame(messages=count, updates_active=message.size, message_bits=bits)
         return {"out": message}

@@ -6,6 +6,7 @@ import numpy as np
 
 from conversion.nodes import Node
 from sims.counts import COUNT_FIELDS, NodeCounts
+from sims.footprint import state_bytes, weight_bytes
 
 
 class Tally:
@@ -30,10 +31,19 @@ class Tally:
         updates_active: int = 0,
         updates_idle: int = 0,
         macs_off_core: int = 0,
+        message_bits: int = 0,
     ) -> None:
         """Note one frame."""
         self._frames.append(
-            (spikes, messages, synaptic_operations, updates_active, updates_idle, macs_off_core)
+            (
+                spikes,
+                messages,
+                synaptic_operations,
+                updates_active,
+                updates_idle,
+                macs_off_core,
+                message_bits,
+            )
         )
 
     def forget(self) -> None:
@@ -46,5 +56,6 @@ class Tally:
         columns = dict(zip(COUNT_FIELDS, table.T, strict=True))
         node = self._node
         return NodeCounts(
-            node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=self._neurons, **columns
-        )
+            node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=self._neurons,
+            state_bytes=state_bytes(node), weight_bytes=weight_bytes(node), **columns,
+        )  # fmt: skip

@@ -31,3 +31,9 @@ def nonzero(table: Table) -> int:
 def zeros(rows: int, columns: int) -> Table:
     """A table of zeros; its rows are separate lists."""
     return [[0] * columns for _ in range(rows)]
+
+
+def payload_bits(table: Table, *, spikes: bool) -> int:
+    """Bits of all non-zero entries: 1 for a spike, else the shortest two's complement number."""
+    sent = [x for row in table for x in row if x != 0]
+    return len(sent) if spikes else sum(max(x, ~x).bit_length() + 1 for x in sent)

@@ -14,7 +14,7 @@ from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
 from sims.reference.host import NormUnit, TableUnit
-from sims.reference.integers import Table, zeros
+from sims.reference.integers import Table, payload_bits, zeros
 from sims.reference.pool import SumPoolUnit
 from sims.reference.population import DelayUnit, LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
@@ -140,7 +140,10 @@ class Machine:
         arrived: dict[str, list[Table]] = {port: [] for port in node.inputs}
         for port, wire in self._wires_in[node.name]:
             arrived[port].append(wire.get(step))
-        return self._units[node.name].step(step, arrived)
+        computed, work = self._units[node.name].step(step, arrived)
+        if "messages" in work or "spikes" in work:
+            work["message_bits"] = payload_bits(computed["out"], spikes="spikes" in work)
+        return computed, work
 
 
 def _check_stage(node: Node, port: str, shape: tuple[int, ...]) -> None:
