@@ -29,7 +29,7 @@ from sims.report.write import render_page
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
 make_record, two_node_record = FACTORY["make_record"], FACTORY["two_node_record"]
 GENERIC = parse_budget(loads_toml(FACTORY["GENERIC_BUDGET"]), "generic.toml")
-PICTURES = ("overlay", "tokens", "gates", "energy", "compute")
+PICTURES = ("overlay", "tokens", "gates", "energy", "compute", "energy_tables")
 
 
 class _Balance(HTMLParser):
