@@ -125,6 +125,11 @@ def of_calibration() -> dict[str, tuple[float, str]]:
     }  # fmt: skip
 
 
+def legible(value: float) -> float:
+    """The value, as a whole number where a fraction says nothing."""
+    return round(value) if abs(value) >= 1000 else value
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -138,7 +143,7 @@ def main() -> int:
     values |= of_run(run(options.frames))
     figures: dict[str, Figure] = {
         name: found_now(
-            values[name][0], unit=values[name][1], command=COMMAND,
+            legible(values[name][0]), unit=values[name][1], command=COMMAND,
             kind="quoted" if name == "pilotnet_sdnn_board_mj" else "modelled",
         )
         for name in NAMES

@@ -21,7 +21,7 @@ from tests.unit.conftest import FRAMES
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "verdict.json", "report.html", "run.h5", "graph.h5", "inputs.h5", "overlay.png", "tokens.png",
-    "gates.png", "energy.png", "compute.png", "ledger.csv",
+    "gates.png", "energy.png", "compute.png", "energy_tables.png", "ledger.csv",
 }  # fmt: skip
 TIGHT = """format = 1
 [layers."block1.*"]

@@ -104,7 +104,7 @@ def test_lava_stands_in_exactly_one_file() -> None:
 ORACLE_READS = ("sims.reference", "conversion.nodes", "conversion.graph.", "depth_snn.errors")
 # Where tables of Python integers become arrays and back, and where a result is handed out.
 ORACLE_BORDER = {
-    "sims/reference/arrays.py": ("numpy", "sims.counts"),
+    "sims/reference/arrays.py": ("numpy", "sims.counts", "sims.footprint"),
     "sims/reference/run.py": ("numpy.typing", "sims.result"),
 }
 
