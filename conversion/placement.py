@@ -140,14 +140,21 @@ def homes(graph: Graph, placement: Placement) -> dict[str, IntArray]:
             raise GraphError(f"placement of {name!r}: {why}; leave it out")
     found: dict[str, IntArray] = {}
     followers = {edge.source: edge.target for edge in reversed(graph.edges)}
-    for node in reversed(graph.order):
-        found[node.name] = _home(node, placement, found, followers.get(node.name))
-    return found
+
+    def find(name: str) -> IntArray:
+        # What holds no neurons lies with the neurons behind it, which a loop may put before it.
+        if name not in found:
+            node, follower = graph.by_name[name], followers.get(name)
+            apart = name in placement.parts or node.kind in PLACED_KINDS
+            stay = apart or node.runs_on != "neurocore" or node.kind == "Delay"
+            behind = None if stay or follower is None else find(follower)
+            found[name] = _home(node, placement, behind)
+        return found[name]
+
+    return {node.name: find(node.name) for node in graph.nodes}
 
 
-def _home(
-    node: Node, placement: Placement, found: Mapping[str, IntArray], follower: str | None
-) -> IntArray:
+def _home(node: Node, placement: Placement, behind: IntArray | None) -> IntArray:
     size = prod(node.output_shape("out"))
     if node.name in placement.parts:
         home = placement.cores_of(node.name)
@@ -158,8 +165,8 @@ def _home(
         raise GraphError(f"placement: node {node.name!r} ({node.kind}) holds state; place it")
     if node.runs_on != "neurocore" or node.kind == "Delay":
         return np.full(size, NOWHERE)  # a delay lies in the synapses behind it
-    if follower is None or found[follower].size != size or (found[follower] == NOWHERE).any():
+    if behind is None or behind.size != size or (behind == NOWHERE).any():
         raise GraphError(
             f"placement: node {node.name!r} ({node.kind}) feeds no placed neurons; place it"
         )
-    return found[follower]
+    return behind

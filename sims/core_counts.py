@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from conversion.graph import Graph
 from conversion.node import IntArray
+from conversion.nodes import Sparse
 from conversion.placement import Placement, homes
 from depth_snn.errors import ConfigError
 from sims.core_work import LINK_FIELDS, WORK_FIELDS, Links, worker_of
@@ -127,7 +128,9 @@ class CoreCounter:
         for node in self._graph.nodes:
             weight = node.attributes().get("weight")
             home = self._homes[node.name]
-            if weight is not None and node.runs_on == "neurocore":
+            if isinstance(node, Sparse):
+                total += np.bincount(home[node.targets], minlength=total.size)
+            elif weight is not None and node.runs_on == "neurocore":
                 channel = np.arange(home.size) % weight.shape[0]
                 pairs = np.unique(np.stack((home, channel)), axis=1)
                 each = weight.size // weight.shape[0]

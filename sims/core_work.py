@@ -12,6 +12,7 @@ from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.nodes import LIF, Delta, LinearAttention, Node
 from conversion.placement import NOWHERE, Placement
+from sims.fast.past import key_of
 from sims.fast.payload import payload_bits
 from sims.fast.rows import Rows, dense
 from sims.reach import CONNECTIONS, destinations, synapses_of
@@ -36,7 +37,7 @@ def worker_of(graph: Graph, node: Node, homes: Mapping[str, IntArray]) -> Worker
     """What counts a node's work; None where it does none."""
     home = homes[node.name]
     feeds = {
-        port: [(e.source, e.source_port) for e in graph.incoming[node.name] if e.port == port]
+        port: [key_of(graph, e) for e in graph.incoming[node.name] if e.port == port]
         for port in node.inputs
     }
     if isinstance(node, CONNECTIONS):

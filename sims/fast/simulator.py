@@ -134,11 +134,11 @@ class FastSimulator:
             except TooWide as fault:
                 raise OverflowInGraph(f"node {name!r}, frame {self._frames}: {fault}") from None
             signals.update(((name, port), signal) for port, signal in departures.items())
+        if self._observer is not None:  # before the past moves on: it shows what was read
+            self._observer(signals)
         self._past.keep(signals)
         self._broken = False
         self._frames += 1
-        if self._observer is not None:
-            self._observer(signals)
         return signals
 
 

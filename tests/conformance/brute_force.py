@@ -39,6 +39,13 @@ def groups_of(node: Any) -> Iterator[tuple[int, int]]:
     return ((group, group) for group in range(node.tokens * node.repeat))
 
 
+def listed(node: Any) -> Iterator[Pair]:
+    """The synapses that a Sparse lists."""
+    for source in range(node.sources):
+        for at in range(int(node.starts[source]), int(node.starts[source + 1])):
+            yield source, int(node.targets[at])
+
+
 def synapses(node: Any) -> Iterator[Pair]:
     """Every synapse of a connection as input and output, flat."""
     if node.kind in ("Dense", "Conv"):
@@ -46,6 +53,8 @@ def synapses(node: Any) -> Iterator[Pair]:
         for position, place in groups_of(node):
             for o in range(outputs):
                 yield from ((position * inputs + c, place * outputs + o) for c in range(inputs))
+    elif node.kind == "Sparse":
+        yield from listed(node)
     elif node.kind == "SumPool":
         for position, place in windows(node, node.kernels):
             for c in range(node.channels):
@@ -79,8 +88,13 @@ class BruteForce:
             self.synapses[node.name] = out
 
     def arriving(self, node: str, frame: int, port: str = "in") -> list[np.ndarray]:
-        edges = [e for e in self.graph.incoming[node] if e.port == port]
-        return [self.values[f"{e.source}.{e.source_port}"][frame] for e in edges]
+        arrived = []
+        for edge in self.graph.incoming[node]:
+            if edge.port == port:
+                shown = self.values[f"{edge.source}.{edge.source_port}"]
+                at = frame - (self.graph.frames_back(edge) if edge.recurrent else 0)
+                arrived.append(shown[at] if at >= 0 else np.zeros_like(shown[0]))
+        return arrived
 
     def work(self, name: str, frame: int) -> dict[str, Counter[int]]:
         """By count, the events of a node on each core; off-mesh nodes have core −1."""

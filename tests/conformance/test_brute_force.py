@@ -18,6 +18,7 @@ from sims.core_work import LINK_FIELDS, WORK_FIELDS
 from tests.conformance.brute_force import BruteForce
 from tests.conformance.building import Case, balance, edge, footage
 from tests.conformance.cases import CASES
+from tests.conformance.loops import coder_loop_case, spiking_loop_case
 from tests.conformance.spiking import encoded_case, spiking_case, stock_case, vector_case
 
 CORES = tuple(Core(chip, x, y) for chip, x, y in ((0, 0, 0), (0, 3, 1), (0, 1, 4), (1, 0, 0)))
@@ -48,6 +49,7 @@ def pool_case(seed: int) -> Case:
 EVERY: dict[str, Callable[[int], Case]] = {
     **{name: CASES[name] for name in NAMES},
     "pool": pool_case,
+    "loops": spiking_loop_case, "coder loop": coder_loop_case,
     "spiking": spiking_case, "vector": vector_case, "stock": stock_case, "encoded": encoded_case,
 }  # fmt: skip
 
@@ -114,7 +116,7 @@ def test_something_of_every_kind_was_counted() -> None:
         seen.update({f: int(counts.per_frame(f).sum()) for f in (*WORK_FIELDS, *LINK_FIELDS)})
         assert inputs
     assert min(seen[field] for field in (*WORK_FIELDS, *LINK_FIELDS)) > 0, seen
-    expected = {"Dense", "Conv", "SumPool", "Skip", "Regroup", "Delay", *PLACED_KINDS}
+    expected = {"Dense", "Sparse", "Conv", "SumPool", "Skip", "Regroup", "Delay", *PLACED_KINDS}
     assert expected <= kinds, expected - kinds
 
 
