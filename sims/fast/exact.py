@@ -9,10 +9,12 @@ integer product.
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from conversion.nodes import Conv, Dense
 from sims.fast.width import HOST, Width
 
 IntArray = npt.NDArray[np.int64]
@@ -27,7 +29,9 @@ def peak(values: IntArray) -> int:
     return max(int(values.max()), -int(values.min()))
 
 
-def product(a: IntArray, b: IntArray, terms: int, quantity: str) -> IntArray:
+def product(
+    a: IntArray, b: IntArray, terms: int, quantity: str, wraps: bool = False
+) -> IntArray:
     """``a @ b`` for stacks of integer matrices, exactly.
 
     Args:
@@ -35,6 +39,7 @@ def product(a: IntArray, b: IntArray, terms: int, quantity: str) -> IntArray:
         b: (…, n, m).
         terms: n, the number of products in one sum.
         quantity: What the product is, for the message.
+        wraps: Whether it goes into a register that wraps, so that its lower 64 bits are enough.
 
     Returns:
         int64 (…, p, m).
@@ -48,7 +53,12 @@ def product(a: IntArray, b: IntArray, terms: int, quantity: str) -> IntArray:
         return np.asarray((a.astype(np.float32) @ b.astype(np.float32)).astype(np.int64))
     if bound < DOUBLE_EXACT:
         return np.asarray((a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64))
-    return unbounded(a, b, 0, quantity)
+    return lower_bits(a, b, 0) if wraps else unbounded(a, b, 0, quantity)
+
+
+def lower_bits(a: IntArray, b: IntArray, exponent: int) -> IntArray:
+    """The lower 64 bits of ``(a @ b) << exponent``: what int64 holds, whatever fell out above."""
+    return np.asarray((a @ b) << exponent)
 
 
 def unbounded(a: IntArray, b: IntArray, exponent: int, quantity: str) -> IntArray:
@@ -100,6 +110,8 @@ class ExactWeight:
             out = (x.astype(np.float32, copy=False) @ self._single).astype(np.int64)
         elif form is np.float64:
             out = (x.astype(np.float64, copy=False) @ self._double).astype(np.int64)
+        elif width.wraps:
+            out = lower_bits(x, self._integer, self._exponent)
         else:
             out = unbounded(x, self._integer, self._exponent, quantity)
         return out, self._bound(high) <= width.high
@@ -107,3 +119,18 @@ class ExactWeight:
     def _bound(self, high: int) -> int:
         """Largest magnitude of an operand, a product or a sum."""
         return max(self._row_sum * high, self._row_sum, high)
+
+
+_READY: WeakKeyDictionary[Dense | Conv, ExactWeight] = WeakKeyDictionary()
+
+
+def weights_of(node: Dense | Conv, matrix: IntArray) -> ExactWeight:
+    """A node's weights, made ready once for all simulators that run the same graph.
+
+    Args:
+        node: The node.
+        matrix: Its weights as (C_out, C_in).
+    """
+    if node not in _READY:
+        _READY[node] = ExactWeight(matrix, node.exponent)
+    return _READY[node]
