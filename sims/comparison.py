@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ class Comparison:
         frames: Number of frames of this run.
 
     Attributes:
+        names: The ports compared.
         mismatches: Integers that differ so far.
         values: Integers compared so far.
         first: The earliest difference so far.
@@ -34,7 +36,7 @@ class Comparison:
         self, other: OpenArrays, shapes: Mapping[str, tuple[int, ...]], frames: int
     ) -> None:
         self._other = other
-        self.ports = len(shapes)
+        self.names = list(shapes)
         self.mismatches = self.values = 0
         self.first: Difference | None = None
         for name, shape in shapes.items():
@@ -51,6 +53,15 @@ class Comparison:
         self.mismatches += sum(int(np.count_nonzero(values[k] != other[k])) for k in values)
         if self.first is None and (found := first_difference(values, other)) is not None:
             self.first = replace(found, step=first + found.step)
+
+    def found(self) -> dict[str, Any]:
+        """What to say: mismatches, values, ports, and a line on the first difference or None."""
+        return {
+            "mismatches": self.mismatches,
+            "values": self.values,
+            "ports": len(self.names),
+            "first": self.first and f"this against the other: {self.first}",
+        }
 
 
 def common_ports(other: OpenArrays, ports: Collection[str]) -> list[str]:

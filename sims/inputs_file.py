@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from conversion.graph import Graph
+from conversion.nodes import Input
 from depth_snn.errors import InputError
 from depth_snn.sealed import SEAL_BYTES, write_seal
 from sims.open_arrays import FORMAT, FORMAT_VERSION, OpenArrays
@@ -34,6 +36,28 @@ def save_arrays(arrays: Arrays, path: Path | str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def clip_frames(file: OpenArrays, graph: Graph) -> int:
+    """Number of frames of a clip, once its arrays are those that a graph takes.
+
+    Raises:
+        InputError: naming the file, and the array that is missing, unknown or of another shape.
+    """
+    nodes = {node.name: node for node in graph.nodes if isinstance(node, Input)}
+    odd = sorted(nodes.keys() ^ file.shapes.keys())
+    if odd:
+        what = "no array for input" if odd[0] in nodes else "no input of this graph is"
+        raise InputError(f"{file.path}: {what} {odd[0]!r}; it takes {', '.join(sorted(nodes))}")
+    for name, node in nodes.items():
+        expected = (file.frames, *node.shape)
+        if file.shapes[name] != expected:
+            raise InputError(
+                f"{file.path}: input {name!r}: expected shape {expected}, got {file.shapes[name]}"
+            )
+    if not file.frames:
+        raise InputError(f"{file.path}: holds no frames; give at least one")
+    return file.frames
 
 
 def load_arrays(path: Path | str) -> dict[str, npt.NDArray[np.int64]]:

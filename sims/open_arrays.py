@@ -77,7 +77,10 @@ class OpenArrays:
         return sum(8 * int(d.size) for d in self._datasets.values())
 
     def read(
-        self, first: int | None = None, last: int | None = None, names: Collection[str] | None = None
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        names: Collection[str] | None = None,
     ) -> dict[str, IntArray]:
         """Frames ``first`` up to before ``last`` of some arrays, all by default, as int64.
 
@@ -94,7 +97,9 @@ class OpenArrays:
         except _DAMAGE as error:
             raise self._unreadable(error) from None
         if part.dtype.kind == "u" and part.size and int(part.max()) > INT64_TOP:
-            raise InputError(f"{self.path}: array {name!r} holds {part.max()}; 2^63 - 1 is the most")
+            raise InputError(
+                f"{self.path}: array {name!r} holds {part.max()}; 2^63 - 1 is the most"
+            )
         return part.astype(np.int64)
 
     def close(self) -> None:

@@ -29,9 +29,7 @@ def peak(values: IntArray) -> int:
     return max(int(values.max()), -int(values.min()))
 
 
-def product(
-    a: IntArray, b: IntArray, terms: int, quantity: str, wraps: bool = False
-) -> IntArray:
+def product(a: IntArray, b: IntArray, terms: int, quantity: str, wraps: bool = False) -> IntArray:
     """``a @ b`` for stacks of integer matrices, exactly.
 
     Args:

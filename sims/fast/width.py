@@ -47,9 +47,7 @@ class Width:
 
     def holds(self, values: npt.NDArray[Any]) -> bool:
         """Whether all values fit."""
-        return not values.size or (
-            int(values.min()) >= self.low and int(values.max()) <= self.high
-        )
+        return not values.size or (int(values.min()) >= self.low and int(values.max()) <= self.high)
 
     def keep(self, quantity: str, values: IntArray) -> IntArray:
         """What the register holds after values were put into it.

@@ -178,7 +178,9 @@ def test_strict_mode_raises_where_the_reference_does(quantity: str) -> None:
         reference.simulate(graph, inputs)
     loose = simulate(graph, inputs, overflow="unbounded").values
     assert (
-        first_difference(reference.simulate(graph, inputs, overflow="unbounded").result.values, loose)
+        first_difference(
+            reference.simulate(graph, inputs, overflow="unbounded").result.values, loose
+        )
         is None
     )
 
