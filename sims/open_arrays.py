@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.errors import InputError
+from depth_snn.errors import InputError, no_file
 from depth_snn.sealed import seal_fault
 from sims.stored_array import stored_array
 
@@ -41,13 +41,12 @@ class OpenArrays:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        if self.path.is_dir():
-            raise InputError(f"{path}: is a folder; give the name of a file")
         if not self.path.is_file():
-            raise InputError(
-                f"{path}: no such file; `depth-snn run` writes inputs.h5 beside its report, "
+            advice = (
+                "no such file; `depth-snn run` writes inputs.h5 beside its report, "
                 "sims.inputs_file.save_arrays those of other graphs"
             )
+            raise InputError(no_file(self.path, advice))
         try:
             fault = seal_fault(self.path, FORMAT)
             if fault:
