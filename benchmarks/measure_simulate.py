@@ -16,11 +16,7 @@ import time
 from pathlib import Path
 
 from conversion.graph_file import load_graph, save_graph
-from depth_snn.cli.chain.engines import record_inputs
-from depth_snn.cli.chain.setup import load_policy, prepare
-from depth_snn.cli.chain.witness import stack_inputs
 from depth_snn.cli.simulate_ports import telling_ports
-from depth_snn.data.frames import open_frames
 from depth_snn.figures import Figure, FigureError, found_now, publish
 from sims.fast import stream
 from sims.inputs_file import load_arrays, save_arrays
@@ -33,6 +29,12 @@ RUNS = 3
 
 def write_clip(network: str, frames: int, folder: Path) -> None:
     """Graph and inputs of a clip, as `depth-snn run` would make them."""
+    # Here, so that the timed process holds no torch.
+    from depth_snn.cli.chain.engines import record_inputs
+    from depth_snn.cli.chain.setup import load_policy, prepare
+    from depth_snn.cli.chain.witness import stack_inputs
+    from depth_snn.data.frames import open_frames
+
     setup = prepare(network, load_policy(None, network))
     size = {"height": setup.config.height, "width": setup.config.width}
     pictures = [frame.rgb for frame in open_frames(SCENE, limit=frames, **size)]
@@ -84,7 +86,8 @@ def main() -> None:
         speeds, peak_mib = timed(options.timed)
         print(*speeds, peak_mib)
         return
-    publish(measure(options.network, options.frames), options.json)
+    figures = measure(options.network, options.frames)
+    publish(figures, options.json)
 
 
 if __name__ == "__main__":
