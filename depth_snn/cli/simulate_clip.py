@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from conversion.graph import Graph
 from conversion.nodes import Input
+from depth_snn.cli.interruption import Interruption
 from depth_snn.cli.progress import Progress
 from depth_snn.cli.simulate import done, print_counts
 from depth_snn.cli.simulate_memory import allow
@@ -104,10 +105,16 @@ def _run(
         return dict(result.counts)
     progress = Progress("fast simulator, frames", inputs.frames, "frames/s")
     try:
-        counts = stream(
-            graph, frames_in(inputs, graph, chunk), sink, probes=ports, overflow=args.overflow,
-            chunk=chunk, on_frame=lambda frame: progress.update(frame + 1),
-        )  # fmt: skip
+        with Interruption() as interruption:
+
+            def watch(frame: int) -> None:
+                progress.update(frame + 1)
+                interruption.check()
+
+            counts = stream(
+                graph, frames_in(inputs, graph, chunk), sink, probes=ports,
+                overflow=args.overflow, chunk=chunk, on_frame=watch,
+            )  # fmt: skip
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"after {progress.done} of {inputs.frames} frames; no file was written"

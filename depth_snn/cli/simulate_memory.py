@@ -33,7 +33,7 @@ def allow(need: Need, chunk: int, memory_gib: float | None, out: Path | None) ->
     limit = int(memory_gib * GIB) if memory_gib else _default_limit()
     parts = (
         f"weights {_size(need.weights)}, states {_size(need.states)}, a frame {_size(need.frame)}, "
-        f"{chunk} frames of inputs and values {_size(need.chunk)}, counts {_size(need.counts)}"
+        f"inputs and values of {chunk} at a time {_size(need.chunk)}, counts {_size(need.counts)}"
     )
     free = _free_disk(out) if out else 0
     disk = f"; file up to {_size(need.file)} before it is packed, {_size(free)} free" if out else ""

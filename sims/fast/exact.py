@@ -8,6 +8,7 @@ integer product.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -75,11 +76,22 @@ class ExactWeight:
     """
 
     def __init__(self, weight: IntArray, exponent: int) -> None:
-        self._integer = np.ascontiguousarray(weight.T)
+        self._weight = weight
         self._exponent = exponent
-        self._double = np.ascontiguousarray(weight.T.astype(np.float64) * 2.0**exponent)
-        self._single = self._double.astype(np.float32)
         self._row_sum = int(np.abs(weight).sum(axis=1).max(initial=0)) << exponent
+
+    # Each form is made when it is first used; most weights need one of them.
+    @cached_property
+    def _integer(self) -> IntArray:
+        return np.ascontiguousarray(self._weight.T)
+
+    @cached_property
+    def _double(self) -> npt.NDArray[np.float64]:
+        return np.ascontiguousarray(self._weight.T.astype(np.float64) * 2.0**self._exponent)
+
+    @cached_property
+    def _single(self) -> npt.NDArray[np.float32]:
+        return np.ascontiguousarray(self._weight.T.astype(np.float32) * 2.0**self._exponent)
 
     def form(self, high: int) -> type[np.float32] | type[np.float64] | type[np.int64]:
         """The type in which products with values of magnitude ``high`` at most are exact."""

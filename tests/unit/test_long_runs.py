@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,10 +215,12 @@ def test_a_run_that_ends_early_leaves_no_file(
     def interrupted(self: Progress, done: int, note: str = "") -> None:
         update(self, done, note)
         if done == 2:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(Progress, "update", interrupted)
+    before = signal.getsignal(signal.SIGINT)
     stopped = depth_snn(*words)
+    assert signal.getsignal(signal.SIGINT) is before
     assert stopped.code == 130
     frames = len(sched)
     assert f"interrupted after 2 of {frames} frames; no file was written" in stopped.err
