@@ -62,6 +62,7 @@ def build_network(
     probes: list[str],
     stock: bool,
     blocks: str,
+    wraps: bool,
     folder: Path,
 ) -> Network:
     """Make and connect all processes.
@@ -74,6 +75,7 @@ def build_network(
         stock: Use stock Lava processes where they compute the same.
         blocks: ``"leaf"`` or ``"sub"``: encoder blocks as one process each, with that model;
             ``"apart"``: a process for each node.
+        wraps: Chip mode: registers wrap, so a stock process may too.
         folder: Where the recorder writes.
 
     Returns:
@@ -89,7 +91,7 @@ def build_network(
         if isinstance(node, Input) or node.name in inside:
             continue
         read = f"{node.name}.membrane" in probes or membrane_read(graph, node.name)
-        if stock and stock_suffices(graph, node, needs_membrane=read):
+        if stock and stock_suffices(graph, node, needs_membrane=read, wraps=wraps):
             process, ports = stock_process(graph, node)
         else:
             process, ports = leaf_process(graph, node)

@@ -22,7 +22,8 @@ from sims.counts import COUNT_FIELDS, UNCOUNTED_ONCE, NodeCounts
 from sims.energy import DEFAULT_BASELINE_TABLE, DEFAULT_TABLE
 from sims.energy_total import Contribution, EnergyReport
 from sims.footprint import state_bytes, weight_bytes
-from sims.inputs_file import FORMAT, load_arrays
+from sims.inputs_file import load_arrays
+from sims.open_arrays import FORMAT
 from sims.pricing import node_contributions, static_contribution, tiers_of
 
 NEURONS = "neurons"

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from depth_snn.errors import ConfigError, InputError
+from depth_snn.errors import ConfigError, InputError, no_file
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 from sims.counts import COUNT_FIELDS, UNCOUNTED_ONCE, NodeCounts
 from sims.record import ARRAY_FIELDS, OPTIONAL_ARRAYS, RunRecord, scalar_fields
@@ -86,7 +86,7 @@ def load_record(path: Path | str) -> RunRecord:
     """
     source = Path(path)
     if not source.is_file():
-        raise InputError(f"{source}: no such file; expected a run written by depth-snn run")
+        raise InputError(no_file(source, "no such file; expected a run written by depth-snn run"))
     try:
         fault = seal_fault(source, FILE_KIND)
         if fault:

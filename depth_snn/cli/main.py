@@ -140,8 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _dispatch(words)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(ExitCode.OK)
-    except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"\n{PROGRAM}: {' '.join(['interrupted', *map(str, stop.args)])}", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`depth-snn ... | head`): keep the interpreter's own flush at exit

@@ -15,6 +15,7 @@ from depth_snn.cli.common import (
     count,
     policy_changes,
     positive,
+    seconds,
 )
 from depth_snn.errors import ConfigError, EngineError, ExitCode, InputError
 
@@ -62,6 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=("fast", "reference", "lava"), default="fast",
                         help="what runs the integer graph (default fast)")  # fmt: skip
     parser.add_argument(
+        "--deadline", type=seconds, metavar="S",
+        help="with --engine lava: give its run up after S seconds",
+    )  # fmt: skip
+    parser.add_argument(
         "--witness-frames", type=count, default=3, metavar="N",
         help="frames that the reference simulator checks (default 3, so that tokens not computed "
         "and restored ones are among them; 0 for none)",
@@ -88,6 +93,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.frames is not None and args.frames > MAX_FRAMES:
         raise ConfigError(f"--frames {args.frames}: one run holds at most {MAX_FRAMES}")
+    if args.deadline and args.engine != "lava":
+        raise ConfigError(
+            f"--deadline: the {args.engine} engine does not take it; leave it out, or give "
+            "--engine lava"
+        )
     check_folder_target("--out", args.out)
     check_file_target("--json", args.json)
     budget = load_budget(args.budget) if args.budget is not None else None
@@ -131,7 +141,7 @@ def _finish(
     from sims.inputs_file import save_arrays
 
     if args.engine != "fast":
-        counts = dict(run_other_engine(args.engine, setup, out, counts))
+        counts = dict(run_other_engine(args.engine, setup, out, counts, args.deadline))
     witnesses = run_witnesses(setup, out, args.witness_frames, args.lava_frames)
     args.out.mkdir(parents=True, exist_ok=True)
     # From here on files are replaced; an older outcome must not stand beside them if this fails.

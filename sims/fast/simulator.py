@@ -26,7 +26,8 @@ from sims.fast.past import Key, Past, key_of
 from sims.fast.rows import Signal, dense, store
 from sims.fast.source import InputBody, checked
 from sims.fast.warm_up import warm_up
-from sims.fast.width import STRICT, UNBOUNDED, TooWide
+from sims.fast.width import REGISTERS, TooWide
+from sims.overflow import Overflow
 from sims.result import SimResult
 
 IntArray = npt.NDArray[np.int64]
@@ -38,13 +39,16 @@ class FastSimulator:
     Args:
         graph: A balanced graph of the quantised dialect.
         probes: The ``"node.port"`` values to hand out; None for all of them.
-        strict: Whether a value outside its register raises (docs/fixed_point.md §9).
-            Without it values are unbounded, up to the 63 bits this simulator can hold; beyond
-            those it raises all the same.
+        overflow: What a value outside its register does (docs/fixed_point.md §9): ``"strict"``
+            raises, ``"chip"`` wraps as Lava does, ``"unbounded"`` goes on up to the 63 bits this
+            simulator can hold and raises beyond.
         observer: Shown every value of each frame, valid until the next.
 
     Raises:
         GraphError: if the graph is not quantised or not balanced, or a probe names no port of it.
+
+    Attributes:
+        shapes: Shape of each probed value by ``"node.port"``.
     """
 
     def __init__(
@@ -52,15 +56,19 @@ class FastSimulator:
         graph: Graph,
         probes: Collection[str] | None = None,
         *,
-        strict: bool = True,
+        overflow: Overflow = "strict",
         observer: Callable[[Mapping[Key, Signal]], None] | None = None,
     ) -> None:
         _require_runnable(graph)
         self._shown = _probed(graph, probes)
         self._observer = observer
+        self.shapes: Mapping[str, tuple[int, ...]] = {
+            text: graph.by_name[name].output_shape(port)
+            for text, (name, port) in self._shown.items()
+        }
         self._frames = 0
         self._broken = False
-        registers = STRICT if strict else UNBOUNDED
+        registers = REGISTERS[overflow]
         read = {(e.source, e.source_port) for edges in graph.incoming.values() for e in edges}
         read.update(self._shown.values())
         self._sources = {n.name: InputBody(n) for n in graph.nodes if isinstance(n, Input)}
@@ -146,7 +154,7 @@ def simulate(
     graph: Graph,
     inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
     *,
-    strict: bool = True,
+    overflow: Overflow = "strict",
     probes: Collection[str] | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> SimResult:
@@ -155,7 +163,7 @@ def simulate(
     Args:
         graph: A balanced graph of the quantised dialect.
         inputs: Integer array (T, *shape) for each Input node, all of the same T.
-        strict: Whether a value outside its register raises.
+        overflow: What a value outside its register does.
         probes: The ``"node.port"`` values to keep, which sets the memory used; None for all.
         on_frame: Called with the frame number after each frame.
 
@@ -167,13 +175,9 @@ def simulate(
         InputError: if an input is not what its node takes.
         OverflowInGraph: naming node, index and frame.
     """
-    simulator = FastSimulator(graph, probes, strict=strict)
+    simulator = FastSimulator(graph, probes, overflow=overflow)
     frames = _frames_of(graph, inputs)
-    shown = _probed(graph, probes)
-    values = {
-        text: np.zeros((frames, *graph.by_name[name].output_shape(port)), np.int64)
-        for text, (name, port) in shown.items()
-    }
+    values = {text: np.zeros((frames, *s), np.int64) for text, s in simulator.shapes.items()}
     for f in range(frames):
         simulator.step_into(
             {name: array[f] for name, array in inputs.items()},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 
 from conversion.nodes import Node
@@ -20,7 +22,8 @@ class Tally:
     def __init__(self, node: Node, neurons: int = 0) -> None:
         self._node = node
         self._neurons = neurons
-        self._frames: list[tuple[int, ...]] = []
+        # Eight bytes a number: a long run has many frames.
+        self._frames = array("q")
 
     def frame(
         self,
@@ -34,7 +37,7 @@ class Tally:
         message_bits: int = 0,
     ) -> None:
         """Note one frame."""
-        self._frames.append(
+        self._frames.extend(
             (
                 spikes,
                 messages,
@@ -48,11 +51,11 @@ class Tally:
 
     def forget(self) -> None:
         """Drop what was noted so far: frames before frame 0 are nobody's."""
-        self._frames.clear()
+        del self._frames[:]
 
     def counts(self, frames: int) -> NodeCounts:
         """The counts of the first ``frames`` frames."""
-        table = np.array(self._frames[:frames], np.int64).reshape(-1, len(COUNT_FIELDS))
+        table = np.array(self._frames, np.int64).reshape(-1, len(COUNT_FIELDS))[:frames]
         columns = dict(zip(COUNT_FIELDS, table.T, strict=True))
         node = self._node
         return NodeCounts(

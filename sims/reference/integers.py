@@ -23,6 +23,12 @@ def decay(x: int, m: int) -> int:
     return -size if x < 0 else size
 
 
+def wrap(x: int, bits: int) -> int:
+    """What a two's complement register of ``bits`` bits holds of x (docs/fixed_point.md §9)."""
+    half = 1 << (bits - 1)
+    return (x + half) % (2 * half) - half
+
+
 def nonzero(table: Table) -> int:
     """Number of entries that are not zero."""
     return sum(len(row) - row.count(0) for row in table)

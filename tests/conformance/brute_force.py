@@ -39,6 +39,11 @@ def groups_of(node: Any) -> Iterator[tuple[int, int]]:
     return ((group, group) for group in range(node.tokens * node.repeat))
 
 
+def along_channels(channels: int, position: int, place: int) -> Iterator[Pair]:
+    """Every channel of one position meets the same channel of another."""
+    return ((position * channels + c, place * channels + c) for c in range(channels))
+
+
 def listed(node: Any) -> Iterator[Pair]:
     """The synapses that a Sparse lists."""
     for source in range(node.sources):
@@ -57,15 +62,13 @@ def synapses(node: Any) -> Iterator[Pair]:
         yield from listed(node)
     elif node.kind == "SumPool":
         for position, place in windows(node, node.kernels):
-            for c in range(node.channels):
-                yield position * node.channels + c, place * node.channels + c
+            yield from along_channels(node.channels, position, place)
     elif node.kind == "Regroup":
         for at, position in enumerate(node.index.reshape(-1).tolist()):
-            for c in range(node.channels if position >= 0 else 0):
-                yield position * node.channels + c, at * node.channels + c
+            if position >= 0:
+                yield from along_channels(node.channels, position, at)
     elif node.kind == "Skip":
-        for i in range(node.tokens * node.channels):
-            yield i, i
+        yield from ((i, i) for i in range(node.tokens * node.channels))
 
 
 class BruteForce:

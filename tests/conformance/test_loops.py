@@ -207,14 +207,14 @@ def test_sums_beyond_the_register() -> None:
     # The second source leads nowhere; it only makes the sums look as if they could be too large.
     for x in ([2**9, 0], [-(2**38), 0], [2**38, 2**60]):
         inputs = {"x": np.array([[1, 0], x])}
-        slow = reference.simulate(graph, inputs, strict=False).result
-        assert_same(slow, fast.simulate(graph, inputs, strict=False))
+        slow = reference.simulate(graph, inputs, overflow="unbounded").result
+        assert_same(slow, fast.simulate(graph, inputs, overflow="unbounded"))
         for run in (reference.simulate, fast.simulate):
             with pytest.raises(OverflowInGraph, match="'to'"):
                 run(graph, inputs)
     for run in (reference.simulate, fast.simulate):
         with pytest.raises(OverflowInGraph, match="'to"):
-            run(graph, {"x": np.array([[2**60, 0]])}, strict=False)
+            run(graph, {"x": np.array([[2**60, 0]])}, overflow="unbounded")
 
 
 @pytest.mark.parametrize(

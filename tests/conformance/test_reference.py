@@ -174,7 +174,7 @@ def test_widths(node: Delta | Dense | Skip, value: int, message: str) -> None:
     graph = balance("wide", nodes, map(edge, paths))
     with pytest.raises(OverflowInGraph, match=message):
         simulate(graph, inputs)
-    assert simulate(graph, inputs, strict=False).result.frames == 2
+    assert simulate(graph, inputs, overflow="unbounded").result.frames == 2
     fits = {**inputs, "x": series([[0]], [[value - 1]])}
     assert simulate(graph, fits).result.frames == 2
 

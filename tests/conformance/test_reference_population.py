@@ -46,7 +46,7 @@ def test_a_current_that_one_wrap_cannot_bring_back() -> None:
     drive = {"drive": np.array([[0], [3 * 2**18]])}
     with pytest.raises(OverflowInGraph, match=r"'lif' \(LIF\): u\[0\] is 33554432 at step 1"):
         simulate(lif_graph(), drive)
-    loose = simulate(lif_graph(), drive, strict=False)
+    loose = simulate(lif_graph(), drive, overflow="unbounded")
     assert loose.by_step["lif.membrane"].ravel().tolist() == [0, TOP - 1]
 
 

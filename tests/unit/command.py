@@ -11,7 +11,8 @@ from depth_snn.cli.main import main
 
 TINY = ("--network", "tiny")
 PROGRESS = (
-    "frames:", "reference simulator", "Lava, steps", "steps:", "clips painted:", "clips:",
+    "frames:", "reference simulator", "fast simulator", "memory:", "compare:",
+    "Lava, steps", "steps:", "clips painted:", "clips:",
     "groups:", "files:", "passes:", "passes measured:", "settings tried:",
 )  # fmt: skip
 

@@ -190,7 +190,7 @@ def test_truncated(saved: Path, share: float) -> None:
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
     assert "no such graph file" in refusal(tmp_path / "none.h5")
-    assert "no such graph file" in refusal(tmp_path)
+    assert "is a folder; give the name of a file" in refusal(tmp_path)
     (tmp_path / "text.h5").write_text("hello")
     assert "not a depth-snn-graph file" in refusal(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:

@@ -277,7 +277,7 @@ def test_the_commands(tmp_path: Path) -> None:
     bad = write_file(tmp_path / "bad.net", small_layers()[1:])
     refused(depth_snn("import", bad, "--from", "netx", "--out", tmp_path / "n.h5"), "bad.net")
     refused(
-        depth_snn("import", path, "--from", "netx", "--layers", "0", "--out", graph), "--layers 0"
+        depth_snn("import", path, "--from", "netx", "--layers", "0", "--out", graph), "--layers"
     )
     refused(depth_snn("export", path, "--to", "netx", "--out", tmp_path / "n"), "small.net")
     assert contents(tmp_path) == sorted([*before, "bad.net"])
