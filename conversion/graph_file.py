@@ -21,8 +21,8 @@ from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 FORMAT = "depth-snn-graph"
 FORMAT_VERSION = 4
 """2 added Conv, Regroup, ``repeat`` of Dense and ``gated`` of encoders; 3 added Delay, SumPool,
-windows that are not square, and channels, bias and further resets of LIF; 4 added Sparse.
-Older files are read as they were."""
+windows that are not square, and channels, bias and further resets of LIF; 4 added Sparse and
+recurrent edges. Older files are read as they were."""
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
 """Numbers in any value that a node shows, and in all arrays of a file: 64 bits each in memory, or
@@ -76,7 +76,7 @@ def _write(graph: Graph, file: h5py.File) -> None:
     file.attrs["name"] = _fixed(graph.name)
     file.attrs["dialect"] = _fixed(graph.dialect)
     file.create_dataset("meta", data=_json_bytes(dict(graph.meta)))
-    edges = [[e.source, e.target, e.port, e.source_port, e.delay] for e in graph.edges]
+    edges = [_row(edge) for edge in graph.edges]
     file.create_dataset("edges", data=_json_bytes(edges))
     nodes = file.create_group("nodes")
     for index, node in enumerate(graph.nodes):
@@ -160,15 +160,25 @@ def _read(file: h5py.File) -> Graph:
     )
 
 
+def _row(edge: Edge) -> list[Any]:
+    row = [edge.source, edge.target, edge.port, edge.source_port, edge.delay]
+    return [*row, True] if edge.recurrent else row
+
+
 def _edge(row: Any) -> Edge:
-    """An edge from its row in the file: source, target, port, source port, delay."""
-    texts, delay = (row[:4], row[4]) if isinstance(row, list) and len(row) == 5 else ([], 0)
+    """An edge from its row in the file; a recurrent one ends in true."""
+    known = isinstance(row, list) and (len(row) == 5 or (len(row) == 6 and row[5] is True))
+    texts, delay = (row[:4], row[4]) if known else ([], 0)
     if len(texts) < 4 or not all(type(text) is str for text in texts):
-        raise GraphError(f"edges: {row!r:.100} is not [source, target, port, source port, delay]")
+        form = "[source, target, port, source port, delay], true behind it where recurrent"
+        raise GraphError(f"edges: {row!r:.100} is not {form}")
     if type(delay) is not int or not 0 <= delay <= MAX_DELAY:
         raise GraphError(f"edges: delay {delay!r:.100} of {texts[0]!r} is outside 0..{MAX_DELAY}")
     source, target, port, source_port = texts
-    return Edge(source=source, target=target, port=port, source_port=source_port, delay=delay)
+    return Edge(
+        source=source, target=target, port=port, source_port=source_port, delay=delay,
+        recurrent=len(row) == 6,
+    )  # fmt: skip
 
 
 def _dialect(file: h5py.File) -> str:

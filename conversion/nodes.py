@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from conversion.spiking import LIF, Delay
 from conversion.stock_sigma_delta import StockSigmaDelta
 
 __all__ = [
-    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delay", "Delta", "Dense", "HostNode",
-    "HostNorm", "HostTable", "Input", "IntArray", "LinearAttention", "Node", "Output", "Regroup",
-    "RestoreGate", "SigmaDelta", "Skip", "SoftmaxAttention", "Sparse", "StockSigmaDelta", "SumPool",
+    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Connection", "Conv", "Delay", "Delta", "Dense",
+    "HostNode", "HostNorm", "HostTable", "Input", "IntArray", "LinearAttention", "Node",
+    "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip", "SoftmaxAttention", "Sparse",
+    "StockSigmaDelta", "SumPool",
 ]  # fmt: skip
 
 
@@ -207,6 +208,9 @@ class Output(Node):
 
     input_shape = output_shape
 
+
+Connection: TypeAlias = Dense | Sparse | Conv | SumPool | Skip | Regroup
+"""What hands on messages through synapses, and has neither state nor gate."""
 
 QUANTISED_NODES: dict[str, type[Node]] = {
     cls.kind: cls

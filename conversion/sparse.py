@@ -95,6 +95,23 @@ class Sparse(_Connection):
         """Synapses stored."""
         return int(self.targets.size)
 
+    def swing(self) -> tuple[IntArray, IntArray]:
+        """For each target (R',), the sums of its positive and of its negative weights.
+
+        Sums of at most 2^27 weights of 8 bits are exact in the floats that ``bincount`` adds in.
+        """
+        up, down = np.zeros(self.count), np.zeros(self.count)
+        for at in range(0, self.synapses, BLOCK):
+            targets, weight = self.targets[at : at + BLOCK], self.weight[at : at + BLOCK]
+            up += np.bincount(targets, np.maximum(weight, 0), self.count)
+            down += np.bincount(targets, np.minimum(weight, 0), self.count)
+        return up.astype(np.int64), down.astype(np.int64)
+
+    def sum_bound(self) -> int:
+        """Largest sum of magnitudes of the weights that lead to one target."""
+        up, down = self.swing()
+        return int((up - down).max())
+
     def output_shape(self, port: str) -> tuple[int, ...]:
         """See :meth:`Node.output_shape`."""
         return (self.count,)
