@@ -64,9 +64,7 @@ class Constants:
     state: int = 0
 
 
-def assembled(
-    graph: Graph, order: list[Node], layout: Layout
-) -> tuple[Operations, Links, Pools]:
+def assembled(graph: Graph, order: list[Node], layout: Layout) -> tuple[Operations, Links, Pools]:
     """The program of some nodes.
 
     Args:

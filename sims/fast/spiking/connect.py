@@ -22,7 +22,7 @@ from sims.fast.spiking.tables import (
 )
 from sims.fast.spiking.windows import convolve, pool, regroup
 
-I = np.int32
+INT = np.int32
 IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
 
@@ -98,7 +98,8 @@ def connect(
         op: The connection.
         links: All links.
         pools: The arrays.
-        first, last: Frames of the chunk, the last + 1.
+        first: First frame of the chunk.
+        last: The last + 1.
         scratch: (4, widest value + 8).
         counts: (T, COUNTED), added to.
     """
@@ -143,9 +144,7 @@ def hold(op: Any, links: Links, pools: Pools, first: int, last: int) -> None:
 
 
 @compiled
-def total(
-    op: Any, links: Links, pools: Pools, first: int, last: int, counts: IntArray
-) -> None:
+def total(op: Any, links: Links, pools: Pools, first: int, last: int, counts: IntArray) -> None:
     """Output: the row of a frame is that of the frame before and what arrived."""
     link = links[op.link]
     for f in range(first, last):

@@ -5,6 +5,9 @@ All arrays of a chunk are flat; ``f`` counts frames within it. Frames before it 
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +44,7 @@ def operate(
         counts: (T, COUNTED), added to.
         fault: Frame, index and value of the first overflow; see :func:`populate`.
     """
-    base, first, last = span
+    _, first, last = span
     part, parts = share
     if op.kind == LIF:
         # Neurons are divided, since frames follow each other: in blocks, so that rows stay whole.
@@ -61,47 +64,66 @@ def operate(
         connect(op, links, pools, begin, end, scratch, counts)
 
 
-@compiled
-def run(
-    operations: Operations,
-    links: Links,
-    pools: Pools,
-    segments: IntArray,
-    base: int,
-    frames: int,
-    share: tuple[int, int],
-    scratch: npt.NDArray[np.int32],
-    counts: IntArray,
-    faults: IntArray,
-) -> None:
-    """The operations of some segments over a chunk of frames.
+def sources_digest(folder: Path) -> str:
+    """SHA-256 of the Python files of a folder, by name."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
-    Args:
-        operations: All operations, in an order in which sources come first.
-        links: All links.
-        pools: The arrays.
-        segments: (n, 3) first and last + 1 operation, and how many frames one of them may run
-            ahead of the others.
-        base: Number of the chunk's first frame in the run.
-        frames: Frames of the chunk.
-        share, scratch: See :func:`operate`.
-        counts: (operations, T, COUNTED), added to.
-        faults: (operations, 3), see :func:`populate`.
+
+def _runner(sources: str) -> Callable[..., None]:
+    """The compiled loop over the operations.
+
+    Numba looks for changes in the one file of a function that it finds in its cache, not in those
+    of the functions called. What a function closes over is part of the cache's key, so the digest
+    of all the files keeps old machine code from running under new sources.
     """
-    for s in range(segments.shape[0]):
-        begin, end, stride = segments[s, 0], segments[s, 1], segments[s, 2]
-        for first in range(0, frames, stride):
-            span = (base, first, min(first + stride, frames))
-            for k in range(begin, end):
-                operate(
-                    operations[k], links, pools, span, share, scratch, counts[k], faults[k]
-                )
+
+    @compiled
+    def run(
+        operations: Operations,
+        links: Links,
+        pools: Pools,
+        segments: IntArray,
+        base: int,
+        frames: int,
+        share: tuple[int, int],
+        scratch: npt.NDArray[np.int32],
+        counts: IntArray,
+        faults: IntArray,
+    ) -> None:
+        """The operations of some segments over a chunk of frames.
+
+        Args:
+            operations: All operations, in an order in which sources come first.
+            links: All links.
+            pools: The arrays.
+            segments: (n, 3) first and last + 1 operation, and how many frames one of them may run
+                ahead of the others.
+            base: Number of the chunk's first frame in the run.
+            frames: Frames of the chunk.
+            share: See :func:`operate`.
+            scratch: See :func:`operate`.
+            counts: (operations, T, COUNTED), added to.
+            faults: (operations, 3), see :func:`populate`.
+        """
+        sources  # noqa: B018 -- makes it part of the key
+        for s in range(segments.shape[0]):
+            begin, end, stride = segments[s, 0], segments[s, 1], segments[s, 2]
+            for first in range(0, frames, stride):
+                span = (base, first, min(first + stride, frames))
+                for k in range(begin, end):
+                    operate(operations[k], links, pools, span, share, scratch, counts[k], faults[k])
+
+    return run
+
+
+run = _runner(sources_digest(Path(__file__).parent))
 
 
 @compiled
-def roll(
-    history: IntArray, frames: int, pools: Pools
-) -> None:
+def roll(history: IntArray, frames: int, pools: Pools) -> None:
     """Move the last rows of a chunk before the next one, where somebody looks back.
 
     Args:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from depth_snn.compiled import compiled
 
-I = np.int32
+INT = np.int32
 HALF = np.int32(1 << 23)
 FULL = np.int32(1 << 24)
 TOP = np.int32((1 << 23) - 1)
@@ -34,14 +34,16 @@ def decayed(x: Any, kept: Any) -> Any:
     zero: down for x >= 0, up below. Both products fit 25 bits, and all factors fit 16, which the
     compiler uses.
     """
-    toward_zero = I(I(x >> I(31)) & LOW)
-    return I(I(I(x >> SPLIT) * kept) + I(I(I(I(x & LOW) * kept) + toward_zero) >> SPLIT))
+    toward_zero = INT(INT(x >> INT(31)) & LOW)
+    return INT(
+        INT(INT(x >> SPLIT) * kept) + INT(INT(INT(INT(x & LOW) * kept) + toward_zero) >> SPLIT)
+    )
 
 
 @compiled
 def wrapped(u: Any) -> Any:
     """Lava's single wrap."""
-    return I(I(u - (FULL if u > HALF else I(0))) + (FULL if u <= -HALF else I(0)))
+    return INT(INT(u - (FULL if u > HALF else INT(0))) + (FULL if u <= -HALF else INT(0)))
 
 
 @compiled
@@ -61,19 +63,19 @@ def fire(
     Returns:
         Spikes, active neurons, and 0 unless a current left its register.
     """
-    kept = I(kept & I(8191))
+    kept = INT(kept & INT(8191))
     mask, taken = reset
-    fired, active, bad = I(0), I(0), I(0)
+    fired, active, bad = INT(0), INT(0), INT(0)
     for i in range(v.shape[0]):
         d = drive[i]
-        u = wrapped(I(d << INPUT_SHIFT))
-        bad |= I(u > HALF) | I(u <= -HALF)
-        m = min(max(I(decayed(v[i], kept) + u), I(-TOP)), TOP)
+        u = wrapped(INT(d << INPUT_SHIFT))
+        bad |= INT(u > HALF) | INT(u <= -HALF)
+        m = min(max(INT(decayed(v[i], kept) + u), INT(-TOP)), TOP)
         s = m > threshold
-        v[i] = I(I(m & mask) - taken) if s else m
+        v[i] = INT(INT(m & mask) - taken) if s else m
         spikes[i] = np.uint8(s)
-        fired = I(fired + I(s))
-        active = I(active + I(I(d | m) != I(0)))
+        fired = INT(fired + INT(s))
+        active = INT(active + INT(INT(d | m) != INT(0)))
     return fired, active, bad
 
 
@@ -102,20 +104,20 @@ def fire_with_current(
         As :func:`fire`.
     """
     currents, v = state
-    kept_u, kept_v = I(kept[0] & I(8191)), I(kept[1] & I(8191))
+    kept_u, kept_v = INT(kept[0] & INT(8191)), INT(kept[1] & INT(8191))
     mask, taken = reset
-    fired, active, bad = I(0), I(0), I(0)
+    fired, active, bad = INT(0), INT(0), INT(0)
     for i in range(v.shape[0]):
         d = drive[i]
-        u = wrapped(I(decayed(currents[i], kept_u) + I(d << INPUT_SHIFT)))
+        u = wrapped(INT(decayed(currents[i], kept_u) + INT(d << INPUT_SHIFT)))
         currents[i] = u
-        bad |= I(u > HALF) | I(u <= -HALF)
-        m = min(max(I(I(decayed(v[i], kept_v) + u) + bias[i]), I(-TOP)), TOP)
+        bad |= INT(u > HALF) | INT(u <= -HALF)
+        m = min(max(INT(INT(decayed(v[i], kept_v) + u) + bias[i]), INT(-TOP)), TOP)
         s = m > threshold
-        v[i] = I(I(m & mask) - taken) if s else m
+        v[i] = INT(INT(m & mask) - taken) if s else m
         spikes[i] = np.uint8(s)
-        fired = I(fired + I(s))
-        active = I(active + I(I(d | m) != I(0)))
+        fired = INT(fired + INT(s))
+        active = INT(active + INT(INT(d | m) != INT(0)))
     return fired, active, bad
 
 
@@ -146,22 +148,22 @@ def fire_and_show(
         As :func:`fire`.
     """
     currents, v, owed = state
-    kept_u, kept_v = I(kept[0] & I(8191)), I(kept[1] & I(8191))
+    kept_u, kept_v = INT(kept[0] & INT(8191)), INT(kept[1] & INT(8191))
     mask, taken = reset
     level, late = threshold
-    fired, active, bad = I(0), I(0), I(0)
+    fired, active, bad = INT(0), INT(0), INT(0)
     for i in range(v.shape[0]):
         d = drive[i]
-        u = wrapped(I(decayed(currents[i], kept_u) + I(d << INPUT_SHIFT)))
+        u = wrapped(INT(decayed(currents[i], kept_u) + INT(d << INPUT_SHIFT)))
         currents[i] = u
-        bad |= I(u > HALF) | I(u <= -HALF)
-        m = I(I(I(decayed(v[i], kept_v) + u) + bias[i]) - owed[i])
-        m = min(max(m, I(-TOP)), TOP)
+        bad |= INT(u > HALF) | INT(u <= -HALF)
+        m = INT(INT(INT(decayed(v[i], kept_v) + u) + bias[i]) - owed[i])
+        m = min(max(m, INT(-TOP)), TOP)
         s = m > level
-        v[i] = I(I(m & mask) - taken) if s else m
-        owed[i] = late if s else I(0)
+        v[i] = INT(INT(m & mask) - taken) if s else m
+        owed[i] = late if s else INT(0)
         membrane[i] = m
         spikes[i] = np.uint8(s)
-        fired = I(fired + I(s))
-        active = I(active + I(I(d | m) != I(0)))
+        fired = INT(fired + INT(s))
+        active = INT(active + INT(INT(d | m) != INT(0)))
     return fired, active, bad

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from depth_snn.compiled import compiled
 from sims.fast.spiking.neurons import (
-    FULL,
     HALF,
     INPUT_SHIFT,
     fire,
@@ -28,7 +27,7 @@ from sims.fast.spiking.tables import (
     Pools,
 )
 
-I = np.int32
+INT = np.int32
 IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
 
@@ -48,10 +47,10 @@ def arrived(
         at = links[k].at + f * links[k].stride + first
         if links[k].wide:
             for i in range(drive.shape[0]):
-                drive[i] = I(drive[i] + pools.wide[at + i])
+                drive[i] = INT(drive[i] + pools.wide[at + i])
         else:
             for i in range(drive.shape[0]):
-                drive[i] = I(drive[i] + I(pools.bits[at + i]))
+                drive[i] = INT(drive[i] + INT(pools.bits[at + i]))
     return drive
 
 
@@ -63,7 +62,7 @@ def note_fault(
     if frame >= fault[0]:
         return
     for i in range(drive.shape[0]):
-        u = currents[i] if op.loop != PLAIN else wrapped(I(drive[i] << INPUT_SHIFT))
+        u = currents[i] if op.loop != PLAIN else wrapped(INT(drive[i] << INPUT_SHIFT))
         if u > HALF or u <= -HALF:
             fault[0], fault[1], fault[2] = frame, first + i, u
             return
@@ -94,9 +93,9 @@ def populate(
             frame is beyond all frames where there is none.
     """
     base, first_frame, last_frame = span
-    reset = (I(op.mask), I(op.taken))
-    kept = (I(op.kept_u), I(op.kept_v))
-    level = I(op.threshold)
+    reset = (INT(op.mask), INT(op.taken))
+    kept = (INT(op.kept_u), INT(op.kept_v))
+    level = INT(op.threshold)
     for first in range(neurons[0], neurons[1], BLOCK):
         last = min(first + BLOCK, neurons[1])
         u = pools.state[op.state + first : op.state + last]
@@ -127,7 +126,7 @@ def populate(
                 )
             else:
                 fired, active, bad = fire_and_show(
-                    (u, v, owed), drive, bias, spikes, shown, kept, (level, I(op.late)), reset
+                    (u, v, owed), drive, bias, spikes, shown, kept, (level, INT(op.late)), reset
                 )
             counts[f, SPIKES] += fired
             counts[f, ACTIVE] += active

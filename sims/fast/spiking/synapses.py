@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from depth_snn.compiled import compiled
 
-I = np.int32
-H = np.int16
+INT = np.int32
+HALF_INT = np.int16
 Words = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
@@ -29,20 +29,29 @@ def add_rows(total: Words, weight: Weights, sources: Words, sign: int) -> None:
         sign: 1 or −1.
     """
     n, k = sources.shape[0], 0
-    one = I(sign)
+    one = INT(sign)
     while k + 8 <= n:
         a, b = weight[sources[k]], weight[sources[k + 1]]
         c, d = weight[sources[k + 2]], weight[sources[k + 3]]
         e, f = weight[sources[k + 4]], weight[sources[k + 5]]
         g, h = weight[sources[k + 6]], weight[sources[k + 7]]
         for j in range(total.shape[0]):
-            s = H(H(a[j]) + H(b[j]) + H(c[j]) + H(d[j]) + H(e[j]) + H(f[j]) + H(g[j]) + H(h[j]))
-            total[j] = I(total[j] + I(I(s) * one))
+            s = HALF_INT(
+                HALF_INT(a[j])
+                + HALF_INT(b[j])
+                + HALF_INT(c[j])
+                + HALF_INT(d[j])
+                + HALF_INT(e[j])
+                + HALF_INT(f[j])
+                + HALF_INT(g[j])
+                + HALF_INT(h[j])
+            )
+            total[j] = INT(total[j] + INT(INT(s) * one))
         k += 8
     while k < n:
         a = weight[sources[k]]
         for j in range(total.shape[0]):
-            total[j] = I(total[j] + I(I(a[j]) * one))
+            total[j] = INT(total[j] + INT(INT(a[j]) * one))
         k += 1
 
 
@@ -52,7 +61,7 @@ def add_graded_rows(total: Words, weight: Weights, sources: Words, sizes: Words)
     for k in range(sources.shape[0]):
         row, size = weight[sources[k]], sizes[k]
         for j in range(total.shape[0]):
-            total[j] = I(total[j] + I(I(row[j]) * size))
+            total[j] = INT(total[j] + INT(INT(row[j]) * size))
 
 
 @compiled
@@ -80,9 +89,9 @@ def add_synapses(
     for k in range(sources.shape[0]):
         first, last = starts[sources[k]], starts[sources[k] + 1]
         met += last - first
-        size = I(I(sizes[k] if graded else I(1)) << I(exponent))
+        size = INT(INT(sizes[k] if graded else INT(1)) << INT(exponent))
         for j in range(first, last):
-            total[targets[j]] += I(I(weight[j]) * size)
+            total[targets[j]] += INT(INT(weight[j]) * size)
     return met
 
 
@@ -91,4 +100,4 @@ def shift_left(total: Words, exponent: int) -> None:
     """``total <<= exponent``."""
     if exponent:
         for j in range(total.shape[0]):
-            total[j] = I(total[j] << I(exponent))
+            total[j] = INT(total[j] << INT(exponent))

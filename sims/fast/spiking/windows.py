@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from depth_snn.compiled import compiled
 
-I = np.int32
+INT = np.int32
 Words = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.int8]
 Grid = tuple[int, int, int]
@@ -52,15 +52,13 @@ def convolve(
                 at = (row * columns + column) * c_out
                 out = total[at : at + c_out]
                 for j in range(c_out):
-                    out[j] = I(out[j] + I(I(w[j]) * size))
+                    out[j] = INT(out[j] + INT(INT(w[j]) * size))
                 met += c_out
     return met
 
 
 @compiled
-def pool(
-    total: Words, sources: Words, sizes: Words, channels: int, grid: Grid, rule: Rule
-) -> int:
+def pool(total: Words, sources: Words, sizes: Words, channels: int, grid: Grid, rule: Rule) -> int:
     """Add each event to the windows that cover it; arguments and result as :func:`convolve`."""
     width, rows, columns = grid
     high, wide, step_down, step_across, above, beside = rule
@@ -72,7 +70,7 @@ def pool(
         for row in range(top, min(rows - 1, y // step_down) + 1):
             for column in range(left, min(columns - 1, x // step_across) + 1):
                 at = (row * columns + column) * channels + c
-                total[at] = I(total[at] + sizes[k])
+                total[at] = INT(total[at] + sizes[k])
                 met += 1
     return met
 
