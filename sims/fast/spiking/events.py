@@ -60,7 +60,7 @@ def nonzero(values: Words, width: int, found: Words, sizes: Words) -> int:
 @compiled
 def take(given: npt.NDArray[Any], low: int, high: int, rows: npt.NDArray[Any]) -> bool:
     """Copy frames (T, n) of any integers into rows (T, ≥ n); whether all lie in [low, high]."""
-    outside = False
+    outside: Any = False
     for f in range(given.shape[0]):
         source, target = given[f], rows[f]
         for i in range(given.shape[1]):
