@@ -49,12 +49,12 @@ def clear_bits(bits: Bits, width: int, found: Words) -> int:
 @part
 def nonzero(values: Words, width: int, found: Words, sizes: Words) -> int:
     """Positions and values of what is not zero among the first ``width``."""
-    count = 0
+    count: Any = 0
     for i in range(width):
         found[count] = i
         sizes[count] = values[i]
         count += np.int64(values[i] != 0)
-    return count
+    return int(count)
 
 
 @compiled

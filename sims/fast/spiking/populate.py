@@ -35,7 +35,7 @@ def within(values: Words, low: int, high: int) -> bool:
     least, most = INT(0), INT(0)
     for i in range(values.shape[0]):
         least, most = min(least, values[i]), max(most, values[i])
-    return least >= low and most <= high
+    return bool(least >= low and most <= high)
 
 
 @part

@@ -18,7 +18,7 @@ BITS, WIDE, TOTALS, GIVEN = range(4)
 PLAIN, CURRENT, SHOWN = range(3)
 """Which loop a population needs: see :mod:`sims.fast.spiking.neurons`."""
 BLOCK = 8192
-"""Neurons that go through all frames of a chunk before the next ones: potentials of these fit the L1."""
+"""Neurons that go through all frames of a chunk before the next: their potentials fit the L1."""
 SPIKES, SYNAPSES, ACTIVE = range(3)
 COUNTED = 3
 """Columns of the counts: spikes; synaptic operations, or of an Output what it added; and active
