@@ -72,7 +72,7 @@ def hold(values: IntArray, bits: int, node: str, what: str, step: int) -> IntArr
 
 
 def hold_sums(values: IntArray, exponent: int, node: str, step: int) -> IntArray:
-    """What is left of the sums of a Dense, Sparse or Skip, ``values`` being shifted by ``exponent``.
+    """What is left of the sums of a Dense, Sparse or Skip, shifted by ``exponent``.
 
     In chip mode as Lava's own Dense: it adds up the double, and halves it where nothing is shifted.
     """

@@ -19,10 +19,6 @@ def save_counts(counts: Mapping[str, NodeCounts], path: Path) -> None:
         path: The file. It holds ``"node.field"`` (T,) for each count taken, and
             ``"node.neurons"`` (1,).
     """
-    arrays = {
-        f"{name}.{field}": values
-        for name, c in counts.items()
-        for field, values in c.counted.items()
-    }
+    arrays = {f"{name}.{f}": getattr(c, f) for name, c in counts.items() for f in c.counted}
     arrays |= {f"{name}.neurons": np.array([c.neurons]) for name, c in counts.items()}
     save_arrays(arrays, path)

@@ -17,16 +17,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conversion.graph import Graph, unbalanced_edges
+from conversion.graph import Graph
 from conversion.nodes import Input
-from depth_snn.errors import EngineError, GraphError, InputError, OverflowInGraph
+from depth_snn.errors import EngineError, OverflowInGraph
 from sims.counts import NodeCounts
 from sims.fast.build import body_of
+from sims.fast.checks import frames_of, probed, require_names, require_runnable
 from sims.fast.past import Key, Past, key_of
 from sims.fast.rows import Signal, dense, store
-from sims.fast.source import InputBody, checked
-from sims.fast.warm_up import warm_up
-from sims.fast.width import REGISTERS, TooWide
+from sims.fast.source import InputBody, expected
+from sims.fast.spiking import Program, program_of
+from sims.fast.warm_up import frames_before, warm_up
+from sims.fast.width import REGISTERS, Registers, TooWide
 from sims.overflow import Overflow
 from sims.result import SimResult
 
@@ -43,6 +45,7 @@ class FastSimulator:
             raises, ``"chip"`` wraps as Lava does, ``"unbounded"`` goes on up to the 63 bits this
             simulator can hold and raises beyond.
         observer: Shown every value of each frame, valid until the next.
+        threads: Threads that a spiking network may use; the integers do not depend on them.
 
     Raises:
         GraphError: if the graph is not quantised or not balanced, or a probe names no port of it.
@@ -58,9 +61,11 @@ class FastSimulator:
         *,
         overflow: Overflow = "strict",
         observer: Callable[[Mapping[Key, Signal]], None] | None = None,
+        threads: int = 1,
     ) -> None:
-        _require_runnable(graph)
-        self._shown = _probed(graph, probes)
+        require_runnable(graph)
+        self._graph = graph
+        self._shown = probed(graph, probes)
         self._observer = observer
         self.shapes: Mapping[str, tuple[int, ...]] = {
             text: graph.by_name[name].output_shape(port)
@@ -68,7 +73,18 @@ class FastSimulator:
         }
         self._frames = 0
         self._broken = False
-        registers = REGISTERS[overflow]
+        ports = set(self._shown.values())
+        # A program shows nothing between its layers, and wraps nothing.
+        whole = overflow == "strict" and observer is None
+        self._program = program_of(graph, ports, threads=threads) if whole else None
+        if self._program is None:
+            self._build(REGISTERS[overflow])
+        else:
+            self._program.warm_up(frames_before(graph))
+
+    def _build(self, registers: Registers) -> None:
+        """The bodies that execute the nodes of a graph that is no program."""
+        graph = self._graph
         read = {(e.source, e.source_port) for edges in graph.incoming.values() for e in edges}
         read.update(self._shown.values())
         self._sources = {n.name: InputBody(n) for n in graph.nodes if isinstance(n, Input)}
@@ -93,8 +109,15 @@ class FastSimulator:
         return self._frames
 
     @property
+    def compiled(self) -> bool:
+        """Whether the network runs as a program (:mod:`sims.fast.spiking`)."""
+        return self._program is not None
+
+    @property
     def counts(self) -> Mapping[str, NodeCounts]:
         """Counts of every node over the frames taken so far."""
+        if self._program is not None:
+            return MappingProxyType(self._program.counts(self._frames))
         tallies = {name: source.tally for name, source in self._sources.items()}
         tallies.update((name, body.tally) for name, body in self._bodies.items())
         return MappingProxyType({name: t.counts(self._frames) for name, t in tallies.items()})
@@ -113,21 +136,97 @@ class FastSimulator:
             OverflowInGraph: naming node, index and frame.
             EngineError: after an error in an earlier frame, which left the state half way.
         """
+        if self._program is not None:
+            return {text: array[0] for text, array in self._run_frame(frame_inputs).items()}
         signals = self._advance(frame_inputs)
         return {text: dense(signals[key]).copy() for text, key in self._shown.items()}
+
+    def run(
+        self,
+        inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
+        *,
+        on_frame: Callable[[int], None] | None = None,
+    ) -> Mapping[str, IntArray]:
+        """Take many frames; the fastest way through a spiking network.
+
+        Args:
+            inputs: Integers or truth values (T, *shape) for each Input node, all of the same T.
+            on_frame: Called with the number of each frame, counted from the first of these.
+
+        Returns:
+            The probed values (T, *shape) by ``"node.port"``.
+
+        Raises:
+            InputError, OverflowInGraph, EngineError: as :meth:`step`.
+        """
+        frames = frames_of(self._graph, inputs, ranged=self._program is None)
+        if self._program is not None:
+            return self._run_program(self._program, inputs, frames, on_frame)
+        values = self._zeros(frames)
+        for f in range(frames):
+            self.step_into(
+                {name: array[f] for name, array in inputs.items()},
+                {text: array[f] for text, array in values.items()},
+            )
+            if on_frame is not None:
+                on_frame(f)
+        return values
+
+    def _run_frame(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[str, IntArray]:
+        """One frame of a program, (1, *shape) each."""
+        assert self._program is not None
+        sources = {n.name: n for n in self._graph.nodes if isinstance(n, Input)}
+        require_names(frame_inputs, sources)
+        frame = {
+            name: expected(node, frame_inputs[name], node.shape)[np.newaxis]
+            for name, node in sources.items()
+        }
+        return self._run_program(self._program, frame, 1, None)
+
+    def _run_program(
+        self,
+        program: Program,
+        inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
+        frames: int,
+        on_frame: Callable[[int], None] | None,
+    ) -> dict[str, IntArray]:
+        self._require_whole()
+        values, base = self._zeros(frames), self._frames
+        self._broken = True
+        for first, last in program.advance(inputs, base, frames):
+            for text, key in self._shown.items():
+                kept = values[text][first:last]
+                kept[...] = program.rows_of(key, last - first).reshape(kept.shape)
+            self._frames = base + last
+            if on_frame is not None:
+                for f in range(first, last):
+                    on_frame(f)
+        self._broken = False
+        return values
+
+    def _zeros(self, frames: int) -> dict[str, IntArray]:
+        """Room for the probed values of some frames."""
+        return {text: np.zeros((frames, *s), np.int64) for text, s in self.shapes.items()}
+
+    def _require_whole(self) -> None:
+        if self._broken:
+            raise EngineError("an earlier frame failed; build a new simulator to go on")
 
     def step_into(
         self, frame_inputs: Mapping[str, npt.ArrayLike], values: Mapping[str, IntArray]
     ) -> None:
         """Take one frame and write the probed values into zeroed arrays, sparing a copy."""
+        if self._program is not None:
+            for text, array in self._run_frame(frame_inputs).items():
+                values[text][...] = array[0]
+            return
         signals = self._advance(frame_inputs)
         for text, key in self._shown.items():
             store(signals[key], values[text])
 
     def _advance(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[Key, Signal]:
-        if self._broken:
-            raise EngineError("an earlier frame failed; build a new simulator to go on")
-        _require_names(frame_inputs, self._sources)
+        self._require_whole()
+        require_names(frame_inputs, self._sources)
         self._broken = True
         signals: dict[Key, Signal] = {
             (name, "out"): source.present(frame_inputs[name])
@@ -157,6 +256,7 @@ def simulate(
     overflow: Overflow = "strict",
     probes: Collection[str] | None = None,
     on_frame: Callable[[int], None] | None = None,
+    threads: int = 1,
 ) -> SimResult:
     """Run a whole clip.
 
@@ -166,6 +266,7 @@ def simulate(
         overflow: What a value outside its register does.
         probes: The ``"node.port"`` values to keep, which sets the memory used; None for all.
         on_frame: Called with the frame number after each frame.
+        threads: Threads that a spiking network may use; the integers do not depend on them.
 
     Returns:
         The probed values, and the counts of every node.
@@ -175,57 +276,6 @@ def simulate(
         InputError: if an input is not what its node takes.
         OverflowInGraph: naming node, index and frame.
     """
-    simulator = FastSimulator(graph, probes, overflow=overflow)
-    frames = _frames_of(graph, inputs)
-    values = {text: np.zeros((frames, *s), np.int64) for text, s in simulator.shapes.items()}
-    for f in range(frames):
-        simulator.step_into(
-            {name: array[f] for name, array in inputs.items()},
-            {text: array[f] for text, array in values.items()},
-        )
-        if on_frame is not None:
-            on_frame(f)
-    return SimResult(frames=frames, values=values, counts=simulator.counts)
-
-
-def _require_runnable(graph: Graph) -> None:
-    if graph.dialect != "quantised":
-        raise GraphError(f"graph {graph.name!r} is {graph.dialect}; quantise it before simulating")
-    faults = unbalanced_edges(graph)
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise GraphError(f"graph {graph.name!r} is not balanced: {faults[0]}{more}; set the delays")
-    # An Output shows its bias before frame 0 arrives, which a node behind it would take for data.
-    for edge in graph.edges:
-        if graph.by_name[edge.source].kind == "Output":
-            raise GraphError(f"edge {edge.source} -> {edge.target}: nothing may follow an Output")
-
-
-def _probed(graph: Graph, probes: Collection[str] | None) -> dict[str, Key]:
-    ports = {f"{n.name}.{port}": (n.name, port) for n in graph.nodes for port in n.outputs}
-    if probes is None:
-        return ports
-    for probe in probes:
-        if probe not in ports:
-            raise GraphError(f"graph {graph.name!r} has no value {probe!r}; name it node.port")
-    return {text: key for text, key in ports.items() if text in probes}
-
-
-def _require_names(inputs: Mapping[str, object], expected: Collection[str]) -> None:
-    missing = sorted(set(expected) - inputs.keys())
-    unknown = sorted(inputs.keys() - set(expected))
-    if missing or unknown:
-        what = f"no value for {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
-        raise InputError(f"inputs: {what}; this graph takes {', '.join(sorted(expected))}")
-
-
-def _frames_of(graph: Graph, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> int:
-    nodes = [n for n in graph.nodes if isinstance(n, Input)]
-    _require_names(inputs, [n.name for n in nodes])
-    lengths = {n.name: len(inputs[n.name]) for n in nodes}
-    if len(set(lengths.values())) != 1:
-        raise InputError(f"inputs: the numbers of frames differ: {lengths}")
-    frames = next(iter(lengths.values()))
-    for node in nodes:
-        checked(node, inputs[node.name], (frames, *node.shape))
-    return frames
+    simulator = FastSimulator(graph, probes, overflow=overflow, threads=threads)
+    values = simulator.run(inputs, on_frame=on_frame)
+    return SimResult(frames=simulator.frames, values=values, counts=simulator.counts)

@@ -36,7 +36,7 @@ def warm_up(
     Raises:
         OverflowInGraph: naming node, index and frame.
     """
-    early = _frames_before(graph)
+    early = frames_before(graph)
     if not early:
         return
     empty: dict[Key, Signal] = {
@@ -64,7 +64,7 @@ def warm_up(
         body.tally.forget()
 
 
-def _frames_before(graph: Graph) -> int:
+def frames_before(graph: Graph) -> int:
     """How many frames before frame 0 the first bias speaks."""
     early = [0]
     for node in graph.nodes:
