@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conversion.cases.building import Case, balance, edge
+from conversion.cases.hypothesis_networks import networks
+from conversion.cases.small import CASES
 from conversion.graph import Graph
 from conversion.nodes import (
     Delta,
@@ -22,9 +25,6 @@ from depth_snn.errors import OverflowInGraph
 from sims import fast, reference
 from sims.counts import COUNT_FIELDS
 from sims.result import SimResult, first_difference
-from tests.conformance.building import Case, balance, edge
-from tests.conformance.cases import CASES
-from tests.conformance.random_networks import networks
 
 QUICK = settings(
     max_examples=250,

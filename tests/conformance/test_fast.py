@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from conversion.cases.building import Case, balance, edge
+from conversion.cases.small import block_case, dense_case, lif_case
 from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
@@ -27,8 +29,6 @@ from sims.fast import FastSimulator, simulate
 from sims.fast.exact import DOUBLE_EXACT, SINGLE_EXACT, ExactWeight, product
 from sims.fast.width import HOST
 from sims.result import Difference, SimResult, first_difference
-from tests.conformance.building import Case, balance, edge
-from tests.conformance.cases import block_case, dense_case, lif_case
 
 
 def build(nodes: Sequence[Node], *paths: str) -> Graph:

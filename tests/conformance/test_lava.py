@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from conversion.cases.building import Case, IntArray
+from conversion.cases.merging import merged
+from conversion.cases.random_networks import seeded
+from conversion.cases.small import CASES
 from conversion.nodes import Dense
 from depth_snn.errors import OverflowInGraph
 from loihi import lava_available, simulate_on_lava
 from sims import reference
-from tests.conformance.building import Case, IntArray
-from tests.conformance.cases import CASES
-from tests.conformance.merging import merged
-from tests.conformance.random_networks import seeded
 
 OK, WHY = lava_available()
 pytestmark = pytest.mark.skipif(not OK, reason=f"the Lava target needs Lava: {WHY}")

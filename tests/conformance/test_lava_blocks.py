@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import loihi
+from conversion.cases.building import Case
+from conversion.cases.small import CASES, block_case, picture_case
 from conversion.graph import Edge, Graph
 from conversion.nodes import Dense, Input
 from depth_snn.errors import EngineError, InputError
@@ -18,8 +20,6 @@ from loihi import lava_available, simulate_on_lava
 from loihi.block_plan import ATTENTION_ROLES, MLP_ROLES, find_blocks, outer_edges
 from loihi.request import Blocks
 from sims import reference
-from tests.conformance.building import Case
-from tests.conformance.cases import CASES, block_case, picture_case
 from tests.conformance.test_lava import differences, merged
 
 OK, WHY = lava_available()
@@ -126,7 +126,7 @@ def test_an_unknown_word_for_blocks_is_refused() -> None:
 
 
 SUB = """
-from tests.conformance.cases import block_case
+from conversion.cases.small import block_case
 from loihi.block_models import part_process
 from loihi.block_plan import find_blocks
 for plan in find_blocks(block_case(28)[0]):

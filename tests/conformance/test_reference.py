@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conversion.cases.building import IntArray, balance, edge
+from conversion.cases.small import CASES, dense_case, encoder_case
 from conversion.graph import Graph, unbalanced_edges
 from conversion.nodes import (
     Delta,
@@ -19,8 +21,6 @@ from depth_snn.errors import GraphError, InputError, OverflowInGraph
 from sims.reference import simulate
 from sims.reference.integers import clip, decay, rshift
 from sims.reference.product import Products, plain_product
-from tests.conformance.building import IntArray, balance, edge
-from tests.conformance.cases import CASES, dense_case, encoder_case
 
 WIDE = 2**40
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conversion.cases.building import balance, edge
 from conversion.graph import Graph
 from conversion.nodes import LIF, Input
 from depth_snn.errors import OverflowInGraph
 from sims.reference import simulate
-from tests.conformance.building import balance, edge
 
 TOP = 2**23
 

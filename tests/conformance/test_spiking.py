@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from conversion.bounds import interval_bounds, verify
+from conversion.cases.building import Case, IntArray, balance, edge
+from conversion.cases.merging import merged
+from conversion.cases.spiking import encoded_case, spiking_case, stock_case, vector_case
 from conversion.graph import Graph
 from conversion.nodes import LIF, Conv, Delay, Dense, Input, Node, SigmaDelta, SumPool
 from depth_snn.errors import GraphError
 from loihi import lava_available, simulate_on_lava
 from sims import fast, reference
 from sims.result import SimResult
-from tests.conformance.building import Case, IntArray, balance, edge
-from tests.conformance.merging import merged
-from tests.conformance.spiking import encoded_case, spiking_case, stock_case, vector_case
 from tests.conformance.test_agreement import assert_same
 from tests.conformance.test_lava import differences
 

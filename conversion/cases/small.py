@@ -11,6 +11,17 @@ from typing import Literal
 
 import numpy as np
 
+from conversion.cases.building import (
+    Case,
+    balance,
+    edge,
+    footage,
+    schedule,
+    weights,
+)
+from conversion.cases.host import softmax_case
+from conversion.cases.networks import block_case, gate_case
+from conversion.cases.pictures import cells_case, conv_case, picture_case
 from conversion.nodes import (
     LIF,
     Delta,
@@ -21,17 +32,6 @@ from conversion.nodes import (
     SigmaDelta,
     Skip,
 )
-from tests.conformance.building import (
-    Case,
-    balance,
-    edge,
-    footage,
-    schedule,
-    weights,
-)
-from tests.conformance.host_cases import softmax_case
-from tests.conformance.networks import block_case, gate_case
-from tests.conformance.pictures import cells_case, conv_case, picture_case
 
 
 def dense_case(

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from conversion.cases.building import Case, Inputs
 from conversion.graph import Graph
-from tests.conformance.building import Case, Inputs
 
 
 def merged(cases: Mapping[str, Case]) -> Case:
