@@ -132,7 +132,7 @@ def register() -> Case:
     """A register of the RestoreGate, 64 bits."""
     gate = RestoreGate(name="code", region_of=np.array([0]), price=np.array([1]), regions=1,
                        hold=1, cap_percent=4, refill_percent=4, capacity=9)  # fmt: skip
-    row = Input(name="r", shape=(1,), lo=0, hi=2**62)
+    row = Input(name="r", shape=(1,), lo=0, hi=2**62 - 1)
     paths = ("r -> code:spikes", "r -> code:membrane", "mask -> code:sched", "r -> code:fixed")
     inputs = {"r": np.array([[2**60], [2**61 + 2**60]]), "mask": column(1, 1)}
     return network((row, MASK, gate), *paths), inputs

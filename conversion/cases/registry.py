@@ -15,7 +15,7 @@ from conversion.cases.population_edges import population_edges
 from conversion.cases.random_networks import seeded
 from conversion.cases.recorded import recorded
 from conversion.cases.small import CASES
-from conversion.cases.spiking import encoded_case, spiking_case, stock_case, vector_case
+from conversion.cases.spiking import awake_case, encoded_case, spiking_case, stock_case, vector_case
 from depth_snn.errors import ConfigError
 
 SMALL_SEEDS, SPIKING_SEEDS, VECTOR_SEEDS, RANDOM_SEEDS = 4, 60, 6, 300
@@ -39,6 +39,7 @@ def standard_cases(trace: Path | None = None) -> tuple[ConformanceCase, ...]:
         "vector": vector_case,
         "encoded": encoded_case,
         "stock": stock_case,
+        "awake": awake_case,
     }.items():
         cases += series(f"spiking/{name} ", build, VECTOR_SEEDS)
     cases += [*population_edges(), *encoder_edges(), *overflows()]

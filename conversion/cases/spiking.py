@@ -182,3 +182,20 @@ def encoded_case(seed: int = 0, *, frames: int = 7) -> Case:
              "code -> out")  # fmt: skip
     image: IntArray = rng.integers(-20, 40, (frames, 6, 2)).astype(np.int64)
     return balance("encoded", nodes, map(edge, paths)), {"image": image}
+
+
+def awake_case(seed: int = 5) -> Case:
+    """Populations that Lava's own LIF and LIFReset can be: bias from step 0, reset to zero."""
+    rng = np.random.default_rng(seed)
+    nodes = (
+        Input(name="x", shape=(1, 4), lo=-99, hi=99),
+        Dense(name="a", tokens=1, weight=rng.integers(-9, 30, (5, 4)), exponent=0),
+        LIF(name="awake lif", count=1, channels=5, du=1500, dv=400, vth=60, reset="zero",
+            bias=rng.integers(0, 20, 5), warmup=99),
+        Dense(name="b", tokens=1, weight=rng.integers(-9, 50, (3, 5)), exponent=0),
+        LIF(name="awake reset", count=1, channels=3, du=4095, dv=400, vth=60, reset="zero",
+            bias=rng.integers(0, 20, 3), warmup=99, reset_every=4),
+    )  # fmt: skip
+    paths = ("x -> a", "a -> awake lif", "awake lif -> b", "b -> awake reset")
+    x = rng.integers(-2, 9, (20, 1, 4)).astype(np.int64)
+    return balance("awake", nodes, map(edge, paths)), {"x": x}
