@@ -25,6 +25,7 @@ from conversion.nodes import (
     SigmaDelta,
     SoftmaxAttention,
     StockSigmaDelta,
+    SumPool,
 )
 
 RULE: dict[str, Any] = {"tokens": 1, "channels": 1, "bias": np.zeros(1, np.int64)}
@@ -158,6 +159,25 @@ def tied_regions() -> Case:
     return graph, {name: np.array(rows, np.int64) for name, rows in inputs.items()}
 
 
+def full_purse() -> Case:
+    """A capacity one short of a region's price: what is saved up never suffices."""
+    gate = RestoreGate(name="node", region_of=np.array([0, 0]), price=np.array([5]), regions=1,
+                       hold=9, cap_percent=100, refill_percent=100, capacity=9)  # fmt: skip
+    shapes = {"spikes": (1,), "membrane": (1,), "sched": (1, 2), "fixed": (1,)}
+    nodes = [*(Input(name=p, shape=s, lo=0, hi=1000) for p, s in shapes.items()), gate]
+    graph = balance("purse", nodes, [edge(f"{p} -> node:{p}") for p in shapes])
+    ones = np.ones((4, 1), np.int64)
+    sched = np.array([[[0, 0]], [[0, 0]], [[0, 1]], [[0, 0]]])
+    return graph, {"spikes": ones, "membrane": 99 * ones, "sched": sched, "fixed": 60 * ones}
+
+
+def wide_stride() -> Case:
+    """A pool whose stride passes over the last column, with one output for each side."""
+    node = SumPool(name="node", height=3, width=3, channels=2, kernel_down=2, kernel_across=2,
+                   stride=4, padding=0, exponent=1)  # fmt: skip
+    return behind_input(node, np.arange(1, 37).reshape(2, 9, 2))
+
+
 BUILT: dict[str, Callable[[], Case]] = {
     "weights of 127 and sums of 32 bits": dense_extremes,
     "an edge of 62 steps": long_way,
@@ -166,6 +186,8 @@ BUILT: dict[str, Callable[[], Case]] = {
     "a norm at the ends of 16 bits": norm_extremes,
     "a table beyond its ends": table_ends,
     "regions that tie": tied_regions,
+    "a capacity below a price": full_purse,
+    "a stride beyond a pool": wide_stride,
 }
 
 

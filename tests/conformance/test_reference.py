@@ -214,10 +214,6 @@ def test_probes_and_progress() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_cases_are_balanced_and_repeatable(name: str) -> None:
-    (graph, inputs), (_, again) = CASES[name](3), CASES[name](3)
-    assert unbalanced_edges(graph) == []
-    for key, array in inputs.items():
-        np.testing.assert_array_equal(array, again[key])
-    run = simulate(graph, inputs).result
+def test_every_port_of_a_case_says_something(name: str) -> None:
+    run = simulate(*CASES[name](3)).result
     assert all(array.any() for array in run.values.values())
