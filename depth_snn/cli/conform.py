@@ -17,7 +17,7 @@ HELP = "one set of cases on every engine, compared integer by integer"
 EXAMPLE = """examples:
   depth-snn conform                                    everything, Lava included: minutes
   depth-snn conform --engine fast --cases 'edge/*'     one family on one engine: seconds
-  depth-snn conform --engine lava,lava-stock --cases 'small/* 0'
+  depth-snn conform --engine lava,lava-stock --cases 'small/* 0' 'edge/threshold*'
   depth-snn conform --engine mypackage.engine:run      your own engine (docs/conformance.md)
   depth-snn conform --list                             the names of the cases
 
@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--engine", metavar="NAMES",
                         help="which, by commas (default reference,fast,lava)")  # fmt: skip
-    parser.add_argument("--cases", metavar="GLOBS",
-                        help="only cases of these names, separated by commas")  # fmt: skip
+    parser.add_argument("--cases", nargs="+", metavar="GLOB",
+                        help="only cases of these names")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the names of the cases")
     parser.add_argument(
         "--trace", type=Path, metavar="FILE", default=os.environ.get(TRACE_VARIABLE),
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     check_file_target("--json", args.json)
     cases: Sequence[Any] = all_cases(args.trace)
     if args.cases:
-        cases = select(cases, _words(args.cases))
+        cases = select(cases, args.cases)
     if args.list:
         print("\n".join(case.name for case in cases))
         return ExitCode.OK

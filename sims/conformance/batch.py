@@ -15,6 +15,9 @@ from sims.conformance.answer import Answer, Engine, Inputs
 ALONE_FROM = 10**6
 """Integers of a case that is too large to share a run with others."""
 
+LONG_FROM = 30
+"""Steps beyond which a case shares its run with such only."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -30,6 +33,16 @@ class Task:
         """Whether it must not share a run: it ends the run, or is large."""
         size = sum(array.size for array in self.expected.values.values())
         return bool(self.expected.overflow) or self.case.mode != "strict" or size > ALONE_FROM
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of its graph."""
+        return len(self.graph.nodes)
+
+    @property
+    def long(self) -> bool:
+        """Whether it takes many steps; short cases beside it would wait for it."""
+        return self.frames + max(self.graph.lags.values()) > LONG_FROM
 
     @property
     def frames(self) -> int:

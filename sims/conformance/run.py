@@ -55,7 +55,7 @@ class _Session:
     on_verdict: Callable[[Verdict], None]
     verdicts: list[Verdict] = field(default_factory=list)
     used: list[Entry] = field(default_factory=list)
-    waiting: dict[str, list[Task]] = field(default_factory=dict)
+    waiting: dict[tuple[str, bool], list[Task]] = field(default_factory=dict)
     oracle: Engine = field(default_factory=reference_engine)
 
     def take(self, case: ConformanceCase) -> None:
@@ -79,7 +79,9 @@ class _Session:
     def finish(self) -> None:
         """Run what still waits."""
         for engine in self.engines:
-            self._flush(engine)
+            for long in (False, True):
+                if queue := self.waiting.pop((engine.name, long), []):
+                    self._answer(engine, queue)
 
     def _judge_reference(self, task: Task) -> None:
         if task.case.known is not None:
@@ -97,16 +99,11 @@ class _Session:
         elif not engine.side_by_side or task.alone:
             self._answer(engine, [task])
         else:
-            queue = self.waiting.setdefault(engine.name, [])
-            held = sum(len(t.graph.nodes) for t in queue)
-            if held + len(task.graph.nodes) > engine.side_by_side:
-                self._flush(engine)
-            self.waiting.setdefault(engine.name, []).append(task)
-
-    def _flush(self, engine: Engine) -> None:
-        tasks = self.waiting.pop(engine.name, [])
-        if tasks:
-            self._answer(engine, tasks)
+            queue = self.waiting.setdefault((engine.name, task.long), [])
+            if queue and sum(t.nodes for t in (*queue, task)) > engine.side_by_side:
+                self._answer(engine, queue)
+                queue.clear()
+            queue.append(task)
 
     def _answer(self, engine: Engine, tasks: Sequence[Task]) -> None:
         for task, (outcome, seconds) in zip(tasks, answers(engine, tasks), strict=True):

@@ -23,11 +23,11 @@ ON_LAVA = (
     "small/dense 1", "small/lif, reset to zero, with current 1", "small/encoder 1",
     "small/attention, threshold 9 1", "small/gate 1", "small/conv 1",
     "small/conv, padding beyond the kernel 1", "small/conv 3, stride 1, threshold 3 1",
-    "small/conv, stride beyond the kernel 1", "small/cells 1",
-    "small/cells, groups across positions 1", "small/picture 1", "small/softmax 1",
-    "small/softmax, no gates 1", "spiking/0[345]", "spiking/vector 1", "spiking/encoded 1",
-    "spiking/stock 1", "random/00?", "edge/decay du ?* dv 1", "edge/an edge of 62 steps",
-    "edge/current wraps*", "edge/threshold*", "overflow/out",
+    "small/conv, stride beyond the kernel 1", "small/cells, groups across positions 1",
+    "small/picture 1", "small/softmax 1", "small/softmax, no gates 1", "spiking/0[345]",
+    "spiking/vector 1", "spiking/encoded 1", "spiking/stock 1", "random/00[0-5]",
+    "edge/decay du ?* dv 1", "edge/an edge of 62 steps", "edge/current wraps*",
+    "edge/threshold is*", "overflow/out",
 )  # fmt: skip
 """One of every kind of node, delay, reset and register end; each node costs Lava a process."""
 ON_STOCK = (
@@ -84,7 +84,7 @@ def test_lava_agrees(engine: str, globs: tuple[str, ...]) -> None:
     report = judged(cases, engine_by_name(engine, 150))
     assert not report.of("not run")
     if engine == "lava":
-        assert len(report.of("agrees")) > 50
+        assert len(report.of("agrees")) >= 35
 
 
 def test_names_are_unique_and_cases_are_repeatable_and_balanced() -> None:

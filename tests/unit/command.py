@@ -12,7 +12,7 @@ from depth_snn.cli.main import main
 TINY = ("--network", "tiny")
 PROGRESS = (
     "frames:", "reference simulator", "Lava, steps", "steps:", "clips painted:", "clips:",
-    "groups:", "files:", "passes:", "passes measured:", "settings tried:",
+    "groups:", "files:", "passes:", "passes measured:", "settings tried:", "verdicts:",
 )  # fmt: skip
 
 
