@@ -28,8 +28,8 @@ def without_repeats(graph: Graph) -> Graph:
         shape = graph.by_name[edge.source].output_shape(edge.source_port)
         relay = Delay(name=f"repeat{len(nodes)}:{edge.source}", shape=shape, steps=np.array([0]))
         nodes.append(relay)
-        edges.append(replace(edge, target=relay.name, port="in"))
-        edges.append(replace(edge, source=relay.name, source_port="out", delay=0))
+        edges.append(replace(edge, target=relay.name, port="in", delay=0, recurrent=False))
+        edges.append(replace(edge, source=relay.name, source_port="out"))
     if len(nodes) == len(graph.nodes):
         return graph
     return replace(graph, nodes=tuple(nodes), edges=tuple(edges))

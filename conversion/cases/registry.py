@@ -10,6 +10,7 @@ from conversion.cases import hypothesis_networks
 from conversion.cases.building import Case
 from conversion.cases.case import ConformanceCase
 from conversion.cases.encoder_edges import encoder_edges
+from conversion.cases.loops import coder_loop_case, spiking_loop_case
 from conversion.cases.overflows import overflows
 from conversion.cases.population_edges import population_edges
 from conversion.cases.random_networks import seeded
@@ -18,7 +19,7 @@ from conversion.cases.small import CASES
 from conversion.cases.spiking import awake_case, encoded_case, spiking_case, stock_case, vector_case
 from depth_snn.errors import ConfigError
 
-SMALL_SEEDS, SPIKING_SEEDS, VECTOR_SEEDS, RANDOM_SEEDS = 4, 60, 6, 300
+SMALL_SEEDS, SPIKING_SEEDS, LOOP_SEEDS, VECTOR_SEEDS, RANDOM_SEEDS = 4, 60, 40, 6, 300
 """How many seeds of each family are part of the set."""
 
 
@@ -42,6 +43,8 @@ def standard_cases(trace: Path | None = None) -> tuple[ConformanceCase, ...]:
         "awake": awake_case,
     }.items():
         cases += series(f"spiking/{name} ", build, VECTOR_SEEDS)
+    cases += series("loop/spiking ", spiking_loop_case, LOOP_SEEDS)
+    cases += series("loop/coder ", coder_loop_case, VECTOR_SEEDS)
     cases += [*population_edges(), *encoder_edges(), *overflows()]
     cases += series("random/", seeded, RANDOM_SEEDS)
     cases += series("hypothesis/", drawn, hypothesis_networks.COUNT)

@@ -3,8 +3,9 @@
 In a balanced graph every node sees all its inputs from one frame (docs/fixed_point.md §1), and
 before frame 0 arrives it sees zeros and closed gates, which change no state; an encoder without a
 gate opens when frame 0 arrives. So the nodes can be run in topological order once per frame,
-without the delays, and the values are those of step f + lag. A population whose bias speaks before
-frame 0 is the exception: :mod:`sims.fast.warm_up` runs the frames before frame 0.
+without the delays, and the values are those of step f + lag. A recurrent edge brings the value of
+an earlier frame, which :mod:`sims.fast.past` keeps. A population whose bias speaks before frame 0
+is the exception: :mod:`sims.fast.warm_up` runs the frames before frame 0.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from conversion.nodes import Input
 from depth_snn.errors import EngineError, GraphError, InputError, OverflowInGraph
 from sims.counts import NodeCounts
 from sims.fast.build import body_of
+from sims.fast.past import Key, Past, key_of
 from sims.fast.rows import Signal, dense, store
 from sims.fast.source import InputBody, checked
 from sims.fast.warm_up import warm_up
@@ -28,7 +30,6 @@ from sims.fast.width import STRICT, UNBOUNDED, TooWide
 from sims.result import SimResult
 
 IntArray = npt.NDArray[np.int64]
-Key = tuple[str, str]
 
 
 class FastSimulator:
@@ -63,12 +64,13 @@ class FastSimulator:
         }
         self._feeds = {
             name: {
-                port: [(e.source, e.source_port) for e in graph.incoming[name] if e.port == port]
+                port: [key_of(graph, e) for e in graph.incoming[name] if e.port == port]
                 for port in graph.by_name[name].inputs
             }
             for name in self._bodies
         }
-        warm_up(graph, self._bodies, self._feeds)
+        self._past = Past(graph)
+        warm_up(graph, self._bodies, self._feeds, self._past)
 
     @property
     def frames(self) -> int:
@@ -116,6 +118,7 @@ class FastSimulator:
             (name, "out"): source.present(frame_inputs[name])
             for name, source in self._sources.items()
         }
+        signals.update(self._past.shown())
         for name, body in self._bodies.items():
             feeds = self._feeds[name]
             arrivals = {port: tuple(signals[k] for k in keys) for port, keys in feeds.items()}
@@ -124,6 +127,7 @@ class FastSimulator:
             except TooWide as fault:
                 raise OverflowInGraph(f"node {name!r}, frame {self._frames}: {fault}") from None
             signals.update(((name, port), signal) for port, signal in departures.items())
+        self._past.keep(signals)
         self._broken = False
         self._frames += 1
         return signals

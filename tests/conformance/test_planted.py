@@ -19,7 +19,7 @@ from sims.conformance.compare import compare
 from sims.fast import simulator
 
 Change = Callable[[Any], Node]
-FAMILIES = ("edge/*", "limit/*", "small/* 0", "spiking/0?", "spiking/* 0", "random/0??")
+FAMILIES = ("edge/*", "limit/*", "small/* 0", "spiking/0?", "spiking/* 0", "loop/* 0", "random/0??")
 SMALL = 20_000
 """Integers of the cases that are tried, the smallest first."""
 
@@ -86,6 +86,7 @@ PLANTED: dict[str, dict[str, Change]] = {
     "Dense": {"weight": first_entry("weight"), "exponent": more("exponent")},
     "Conv": {"weight": first_entry("weight"), "exponent": more("exponent"),
              "padding": shape_kept("padding", 1)},
+    "Sparse": {"weight": first_entry("weight"), "exponent": more("exponent")},
     "SumPool": {"exponent": more("exponent"), "padding": shape_kept("padding", 1)},
     "Skip": {"exponent": more("exponent")},
     "Regroup": {"exponent": more("exponent"), "index": swapped},

@@ -18,21 +18,24 @@ from sims.conformance import Engine, Report, fast_engine, load_ledger, reference
 
 OK, WHY = lava_available()
 needs_lava = pytest.mark.skipif(not OK, reason=f"the Lava target needs Lava: {WHY}")
-FAMILIES = ("small", "spiking", "edge", "limit", "overflow", "unbounded", "random", "hypothesis")
+FAMILIES = (
+    "small", "spiking", "loop", "edge", "limit", "overflow", "unbounded", "random", "hypothesis",
+)  # fmt: skip
 ON_LAVA = (
     "small/dense 1", "small/lif, reset to zero, with current 1", "small/encoder 1",
     "small/attention, threshold 9 1", "small/gate 1", "small/conv 1",
     "small/conv, padding beyond the kernel 1", "small/conv 3, stride 1, threshold 3 1",
     "small/conv, stride beyond the kernel 1", "small/cells, groups across positions 1",
     "small/picture 1", "small/softmax 1", "small/softmax, no gates 1", "spiking/0[345]",
-    "spiking/vector 1", "spiking/encoded 1", "spiking/stock 1", "random/00[0-5]",
+    "spiking/vector 1", "spiking/encoded 1", "spiking/stock 1", "loop/spiking 0[13]",
+    "loop/coder 1", "random/00[0-5]",
     "edge/decay du ?* dv 1", "edge/an edge of 62 steps", "edge/current wraps*",
     "edge/threshold is*", "overflow/out",
 )  # fmt: skip
 """One of every kind of node, delay, reset and register end; each node costs Lava a process."""
 ON_STOCK = (
     "small/dense 1", "small/dense, threshold 5 1", "small/lif*1", "small/encoder 1",
-    "small/attention 1", "spiking/stock 1", "spiking/awake ?",
+    "small/attention 1", "spiking/stock 1", "loop/spiking 0[13]", "loop/coder 1", "spiking/awake ?",
 )  # fmt: skip
 """Where stock processes can stand in for ours."""
 
