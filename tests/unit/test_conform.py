@@ -17,6 +17,7 @@ from tests.unit.command import depth_snn, refused
 
 ONE = "edge/threshold is strict, reset to zero"
 EXACT = "tests.unit.test_conform:exact"
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "conformance.md").read_text("utf-8")
 WRONG = "tests.unit.test_conform:wrong"
 
 
@@ -140,3 +141,4 @@ def test_a_malformed_ledger_is_refused(tmp_path: Path, text: str, message: str) 
 def test_every_entry_of_the_ledger_names_cases_that_exist() -> None:
     for entry in load_ledger().entries:
         assert cases(*entry.cases) and entry.reason.endswith(".")
+        assert f"| {entry.reason} |" in DOCUMENT, "docs/conformance.md prints the ledger"
