@@ -43,7 +43,6 @@ class ConformanceCase:
         build: Makes graph and inputs, the same at every call.
         mode: How a value outside its register is treated.
         known: Gives, from the graph, what the ports must show; None where nothing is known.
-        slow: Whether the reference simulator takes more than some seconds.
 
     ``build`` raises MissingDependency or InputError where a package or a file is not at hand.
     """
@@ -52,7 +51,6 @@ class ConformanceCase:
     build: Callable[[], Case]
     mode: Mode = "strict"
     known: Callable[[Graph], Known] | None = None
-    slow: bool = False
 
     @property
     def family(self) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from conversion.cases.building import Case, IntArray, balance, edge
-from conversion.cases.case import ConformanceCase
+from conversion.cases.case import ConformanceCase, Mode
 from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
@@ -146,19 +147,22 @@ OVERFLOWS: dict[str, Callable[[], Case]] = {
 """By the quantity that leaves its register in the node ``code``."""
 
 
+BEYOND: dict[str, Mode] = {"overflow": "strict", "unbounded": "unbounded"}
+"""By family, what the value that does not fit shall do."""
+
+
 def overflows() -> list[ConformanceCase]:
-    """The last values that fit, the first that do not, and the same without registers."""
+    """The last values that fit; and the first that do not, once for each mode."""
     cases = []
     for name, build in OVERFLOWS.items():
+        cases.append(ConformanceCase(f"limit/{name}", partial(first_frame, build)))
         cases += [
-            ConformanceCase(f"limit/{name}", lambda build=build: first_frame(build())),  # type: ignore[misc]
-            ConformanceCase(f"overflow/{name}", build),
-            ConformanceCase(f"unbounded/{name}", build, mode="unbounded"),
+            ConformanceCase(f"{family}/{name}", build, mode) for family, mode in BEYOND.items()
         ]
     return cases
 
 
-def first_frame(case: Case) -> Case:
+def first_frame(build: Callable[[], Case]) -> Case:
     """The same network with its first frame only, whose values just fit."""
-    graph, inputs = case
+    graph, inputs = build()
     return graph, {name: array[:1] for name, array in inputs.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 from conversion.cases import hypothesis_networks
@@ -56,8 +57,7 @@ def series(prefix: str, build: Callable[[int], Case], seeds: int) -> list[Confor
     """One case for each seed, numbered with as many digits as the last one needs."""
     digits = len(str(seeds - 1))
     return [
-        ConformanceCase(f"{prefix}{seed:0{digits}}", lambda seed=seed: build(seed))  # type: ignore[misc]
-        for seed in range(seeds)
+        ConformanceCase(f"{prefix}{seed:0{digits}}", partial(build, seed)) for seed in range(seeds)
     ]
 
 

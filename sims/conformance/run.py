@@ -12,7 +12,7 @@ from sims.conformance.batch import Task, answers
 from sims.conformance.compare import Comparison, compare, compare_known
 from sims.conformance.engines import reference_engine
 from sims.conformance.ledger import Entry, Ledger
-from sims.conformance.verdict import Report, Verdict
+from sims.conformance.verdict import Report, Verdict, Word
 
 __all__ = ["Report", "Verdict", "run_set"]
 
@@ -115,15 +115,14 @@ class _Session:
         if entry is not None and found.mismatches:
             self._except(engine, task, entry, f" ({found.first})")
             return
-        word, note = ("differs" if found.mismatches else "agrees"), found.first
+        word: Word = "differs" if found.mismatches else "agrees"
+        note = found.first
         if entry is not None:
             word, note = "stale", f"agrees, though the ledger excepts it: {entry.reason}"
         elif engine.partial and not note and found.ports:
             ports = sum(len(n.outputs) for n in task.graph.nodes)
             note = f"{found.ports} of {ports} ports" if found.ports < ports else ""
-        self._say(
-            Verdict(name, engine.name, word, found.values, found.mismatches, note, seconds)  # type: ignore[arg-type]
-        )
+        self._say(Verdict(name, engine.name, word, found.values, found.mismatches, note, seconds))
 
     def _entry(self, engine: Engine, task: Task) -> Entry | None:
         refused = bool(task.expected.overflow)
