@@ -20,6 +20,7 @@ from loihi.integers import INT32_MAX, IntArray
 from loihi.leaves import leaf_process
 from loihi.models import Models
 from loihi.processes.lines import DelayLines, Recorder, Source, model_with_ports
+from loihi.repeats import without_repeats
 from loihi.request import membrane_read
 from loihi.stock import stock_process, stock_suffices
 
@@ -81,6 +82,7 @@ def build_network(
     Returns:
         The network, ready to be driven for T + largest lag steps.
     """
+    graph = without_repeats(graph)
     steps = frames + max(graph.lags.values())
     wiring = Wiring(graph)
     models = Models(select_sub_proc_model=blocks == "sub")

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "judge": "train what drives the recovery gates, against the true error of pruned output",
     "flow": "train RAFT-small on built-in scenes, and measure the motion sources",
     "scene": "write built-in street scenes as video with exact ground truth",
+    "conform": "one set of cases on every engine, compared integer by integer",
     "fuzz": "give mutated files to the readers: no crash, no hang, bounded memory",
     "doctor": "what works on this machine, what is missing, and what to do about it",
     "figures": "merge measured figures and render them into the documents",

@@ -9,6 +9,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from conversion.cases.building import Case, balance, edge, footage
+from conversion.cases.loops import coder_loop_case, spiking_loop_case
+from conversion.cases.small import CASES
+from conversion.cases.spiking import encoded_case, spiking_case, stock_case, vector_case
 from conversion.graph import Graph
 from conversion.nodes import Delta, Input, Output, SigmaDelta, SumPool
 from conversion.placement import PLACED_KINDS, Core, Part, Placement
@@ -16,10 +20,6 @@ from sims import fast, reference
 from sims.core_counts import CoreCounts, count_cores
 from sims.core_work import LINK_FIELDS, WORK_FIELDS
 from tests.conformance.brute_force import BruteForce
-from tests.conformance.building import Case, balance, edge, footage
-from tests.conformance.cases import CASES
-from tests.conformance.loops import coder_loop_case, spiking_loop_case
-from tests.conformance.spiking import encoded_case, spiking_case, stock_case, vector_case
 
 CORES = tuple(Core(chip, x, y) for chip, x, y in ((0, 0, 0), (0, 3, 1), (0, 1, 4), (1, 0, 0)))
 NAMES = (

@@ -12,8 +12,8 @@ from depth_snn.cli.main import main
 TINY = ("--network", "tiny")
 PROGRESS = (
     "frames:", "reference simulator", "fast simulator", "memory:", "compare:",
-    "Lava, steps", "steps:", "clips painted:", "clips:",
-    "groups:", "files:", "passes:", "passes measured:", "settings tried:",
+    "Lava, steps", "steps:", "clips painted:", "clips:", "groups:", "files:", "passes:",
+    "passes measured:", "settings tried:", "verdicts:",
 )  # fmt: skip
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conversion.cases.building import Inputs
+from conversion.cases.networks import block_case
+from conversion.cases.small import dense_case
 from conversion.graph import Graph
 from conversion.graph_file import save_graph
 from depth_snn.errors import ConfigError, InputError
@@ -20,9 +23,6 @@ from sims.fast.batch import Stopped, in_threads
 from sims.fast.exact import weights_of
 from sims.inputs_file import load_arrays, save_arrays
 from sims.result import SimResult
-from tests.conformance.building import Inputs
-from tests.conformance.cases import dense_case
-from tests.conformance.networks import block_case
 from tests.unit.command import contents, depth_snn, refused
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conversion.cases.building import balance, edge
 from conversion.dense_operations import operations_of
 from conversion.nodes import Conv, Input, Node, SumPool
 from sims.fast import simulate
-from tests.conformance.building import balance, edge
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conversion.cases.small import dense_case
 from conversion.graph_file import save_graph
 from conversion.netx import pilotnet
 from conversion.placement import Core, Part, Placement
@@ -25,7 +26,6 @@ from sims.energy import estimate_energy
 from sims.inputs_file import save_arrays
 from sims.record_file import save_record
 from sims.sensitivity import break_even, sensitivities
-from tests.conformance.cases import dense_case
 from tests.unit.command import depth_snn
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,6 +14,11 @@ import h5py
 import numpy as np
 import pytest
 
+from conversion.cases.building import Inputs
+from conversion.cases.host import softmax_case
+from conversion.cases.networks import block_case
+from conversion.cases.pictures import picture_case
+from conversion.cases.small import dense_case
 from conversion.graph import Graph
 from conversion.graph_file import save_graph
 from depth_snn.cli import simulate_memory
@@ -29,11 +34,6 @@ from sims.memory import chunk_of, need_of
 from sims.open_arrays import FORMAT, OpenArrays
 from sims.value_comparison import Comparison
 from sims.values_file import ValuesWriter
-from tests.conformance.building import Inputs
-from tests.conformance.cases import dense_case
-from tests.conformance.host_cases import softmax_case
-from tests.conformance.networks import block_case
-from tests.conformance.pictures import picture_case
 from tests.unit.command import contents, depth_snn, refused
 
 

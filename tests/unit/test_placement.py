@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conversion.cases.small import dense_case
 from conversion.placement import NOWHERE, Core, Part, Placement, homes
 from conversion.placement_file import load_placement, save_placement
 from depth_snn.errors import ConfigError, GraphError
-from tests.conformance.cases import dense_case
 
 CORES = (Core(0, 0, 0), Core(0, 1, 0), Core(1, 0, 2))
 
