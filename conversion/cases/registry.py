@@ -17,7 +17,14 @@ from conversion.cases.population_edges import population_edges
 from conversion.cases.random_networks import seeded
 from conversion.cases.recorded import recorded
 from conversion.cases.small import CASES
-from conversion.cases.spiking import awake_case, encoded_case, spiking_case, stock_case, vector_case
+from conversion.cases.spiking import (
+    awake_case,
+    encoded_case,
+    sparse_grid_case,
+    spiking_case,
+    stock_case,
+    vector_case,
+)
 from conversion.cases.wrapping import overflowing
 from depth_snn.errors import ConfigError
 
@@ -43,6 +50,7 @@ def standard_cases(trace: Path | None = None) -> tuple[ConformanceCase, ...]:
     for name, build in {
         "vector": vector_case,
         "encoded": encoded_case,
+        "grid": sparse_grid_case,
         "stock": stock_case,
         "awake": awake_case,
     }.items():

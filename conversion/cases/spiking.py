@@ -127,6 +127,31 @@ def spiking_case(seed: int = 0, *, length: int = 5, frames: int = 9) -> Case:
     return graph, {"image": image.astype(np.int64)}
 
 
+def sparse_grid_case(seed: int = 0, *, frames: int = 8) -> Case:
+    """Windows that skip positions, and a Regroup, between populations."""
+    rng = np.random.default_rng(seed)
+    chain = Chain(rng, "image", (7, 7), 2)
+    window = {"stride": 4, "padding": 0, "exponent": 0}
+    chain.add(Input(name="image", shape=(49, 2), lo=-100, hi=100))
+    chain.paths.clear()
+    chain.populate(du=4095, vth=25)
+    chain.add(SumPool(name="pool", height=7, width=7, channels=2, kernel_down=3, kernel_across=3,
+                      **window), "lif1")  # fmt: skip
+    chain.add(Conv(name="conv", height=7, width=7, weight=rng.integers(-40, 60, (2, 2, 3, 3)),
+                   **window), "lif1")  # fmt: skip
+    chain.grid = (2, 2)
+    chain.add(LIF(name="cells", count=4, channels=2, du=4095, dv=163, vth=25, reset="zero"),
+              "pool", "conv")  # fmt: skip
+    index = rng.permutation(4).reshape(2, 2)
+    chain.add(Regroup(name="regroup", positions=4, channels=2, index=index, exponent=5))
+    chain.grid, chain.channels = (1, 2), 4
+    chain.populate(du=4095, vth=25)
+    chain.add(Output(name="out", tokens=2, channels=4))
+    image = rng.integers(-20, 60, (frames, 49, 2))
+    graph = balance("sparse grid", chain.nodes, map(edge, chain.paths))
+    return graph, {"image": image.astype(np.int64)}
+
+
 def vector_case(seed: int = 0, *, frames: int = 12) -> Case:
     """Vectors: a delay for each value, a bias for each neuron, a membrane read as a value."""
     rng = np.random.default_rng(seed)

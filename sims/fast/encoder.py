@@ -79,7 +79,7 @@ class DeltaBody:
             messages=messages,
             updates_active=opened * channels,
             updates_idle=(total - opened) * channels,
-            message_bits=payload_bits(self._out[:count]),
+            message_bits=payload_bits(out),
         )
         return {"out": Rows(sent_by, out, self._shape, tight=tight, nonzero=messages)}
 

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from conversion.cases.registry import select, standard_cases
+from conversion.graph import Graph
 from conversion.nodes import QUANTISED_NODES, Node
 from depth_snn.errors import GraphError
 from sims.conformance import fast_engine, reference_engine
 from sims.conformance.batch import Task, answers
 from sims.conformance.compare import compare
 from sims.fast import simulator
+from sims.fast.spiking.tables import KINDS
 
 Change = Callable[[Any], Node]
 FAMILIES = ("edge/*", "limit/*", "small/* 0", "spiking/0?", "spiking/* 0", "loop/* 0", "random/0??")
@@ -163,7 +165,9 @@ def test_every_kind_has_a_planted_error() -> None:
 def test_an_error_in_a_node_is_caught(
     kind: str, what: str, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By the bodies of nodes, which run whatever is no program."""
     real = simulator.body_of
+    monkeypatch.setattr(simulator, "program_of", lambda *_, **__: None)
 
     def wrong_body(node: Node, *rest: Any) -> Any:
         if node.kind == kind:
@@ -172,6 +176,30 @@ def test_an_error_in_a_node_is_caught(
         return real(node, *rest)
 
     monkeypatch.setattr(simulator, "body_of", wrong_body)
+    assert caught_by(tasks, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [(kind, what) for kind in ("LIF", *KINDS) for what in PLANTED[kind]]
+)
+def test_an_error_in_a_program_is_caught(
+    kind: str, what: str, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = simulator.program_of
+
+    def wrong(node: Node) -> Node:
+        with suppress(GraphError):  # at the end of its range
+            return PLANTED[kind][what](node) if node.kind == kind else node
+        return node
+
+    def wrong_program(graph: Graph, *rest: Any, **options: Any) -> Any:
+        try:
+            planted = replace(graph, nodes=tuple(wrong(node) for node in graph.nodes))
+        except GraphError:  # the error is none that a program could have
+            planted = graph
+        return real(planted, *rest, **options)
+
+    monkeypatch.setattr(simulator, "program_of", wrong_program)
     assert caught_by(tasks, kind)
 
 
