@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from conversion.graph_file import load_graph
+from loihi.board import Board
 from loihi.drive import OPTIONS_FILE, Network, drive
 
 GRAPH_FILE = "graph.h5"
@@ -17,22 +18,20 @@ INPUTS_FILE = "inputs.npz"
 
 def build(folder: Path) -> Network:
     """The network that the files in ``folder`` ask for."""
-    from loihi.compile import build_network
-
     options = json.loads((folder / OPTIONS_FILE).read_text())
     graph = load_graph(folder / GRAPH_FILE)
     with np.load(folder / INPUTS_FILE, allow_pickle=False) as arrays:
         names = [node.name for node in graph.of_kind("Input")]
         inputs = {name: arrays[str(i)] for i, name in enumerate(names)}
-    return build_network(
-        graph,
-        inputs,
-        frames=options["frames"],
-        probes=options["probes"],
-        stock=options["stock"],
-        blocks=options["blocks"],
-        folder=folder,
-    )
+    rule = {"frames": options["frames"], "probes": options["probes"], "folder": folder}
+    if options["split"]:
+        from loihi.chip_build import build_split
+
+        board = Board(**options["board"]) if options["board"] else None
+        return build_split(graph, inputs, board=board, **rule)
+    from loihi.compile import build_network
+
+    return build_network(graph, inputs, stock=options["stock"], blocks=options["blocks"], **rule)
 
 
 if __name__ == "__main__":

@@ -110,9 +110,20 @@ def _synapses(node: Node, copies: int, weight: Any, exponent: int) -> Any:
             f"{MAX_MATRIX}; run Lava without stock processes"
         )
     return shim.Dense(
-        weights=np.kron(np.eye(copies, dtype=np.int32), 2 * weight).astype(np.int32),
+        weights=_repeated(copies, weight),
         weight_exp=exponent - 1,
         num_message_bits=MESSAGE_BITS,
         sign_mode=shim.SignMode.MIXED,
         name=node.name,
     )
+
+
+def matrix_of(node: Dense | Skip) -> Any:
+    """The one matrix of doubled weights that a stock Dense keeps for a Dense or a Skip, int32."""
+    if isinstance(node, Dense):
+        return _repeated(node.tokens * node.repeat, node.weight)
+    return _repeated(node.tokens * node.channels, np.ones((1, 1), np.int64))
+
+
+def _repeated(copies: int, weight: Any) -> Any:
+    return np.kron(np.eye(copies, dtype=np.int32), 2 * weight).astype(np.int32)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from depth_snn.cli.boards import add_board_options, board_of
 from depth_snn.cli.common import (
     add_figures_option,
     add_policy_options,
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", metavar="FILE", help="budget file (TOML) or a shipped one's name"
     )
-    parser.add_argument("--engine", choices=("fast", "reference", "lava"), default="fast",
+    parser.add_argument("--engine", choices=("fast", "reference", "lava", "loihi2"), default="fast",
                         help="what runs the integer graph (default fast)")  # fmt: skip
     parser.add_argument(
         "--witness-frames", type=count, default=3, metavar="N",
@@ -71,11 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ledger", action="store_true",
                         help="print MACs by category and layer, as in ledger.csv")  # fmt: skip
     add_policy_options(parser)
+    add_board_options(parser)
     add_figures_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the chain; returns the exit code."""
+    board = board_of(args)  # before anything heavy is imported
     from depth_snn.cli.chain.early import check_budget, check_offline
     from depth_snn.cli.chain.loop import MAX_FRAMES, Chain, run_chain
     from depth_snn.cli.chain.setup import load_policy, prepare
@@ -89,6 +92,10 @@ def run(args: argparse.Namespace) -> int:
     budget = load_budget(args.budget) if args.budget is not None else None
     policy = load_policy(args.policy, args.network, **policy_changes(args))
     setup = prepare(args.network, policy)
+    if board is not None:
+        from loihi.on_chip import require_plan
+
+        require_plan(setup.graph)
     source = open_frames(
         args.input, height=setup.config.height, width=setup.config.width,
         limit=args.frames, seed=args.seed,
@@ -105,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{args.input}: no frames; give a clip with at least one")
     if collected.cut_off:
         print(f"depth-snn: note: {_cut_off(len(collected.rgb))}", file=sys.stderr)
-    record = _finish(args, setup, source, collected, dict(chain.fast.counts))
+    record = _finish(args, setup, source, collected, dict(chain.fast.counts), board)
     memory = sum(chain.pipeline.memory_bytes().values())
     return _judge(args, record, budget, collected.cut_off, memory)
 
@@ -115,7 +122,12 @@ def _cut_off(frames: int) -> str:
 
 
 def _finish(
-    args: argparse.Namespace, setup: Setup, source: Any, out: Collected, counts: dict[str, Any]
+    args: argparse.Namespace,
+    setup: Setup,
+    source: Any,
+    out: Collected,
+    counts: dict[str, Any],
+    board: Any,
 ) -> RunRecord:
     """Witnesses, files to simulate again, and the record."""
     from conversion.graph_file import save_graph
@@ -126,7 +138,7 @@ def _finish(
     from sims.inputs_file import save_arrays
 
     if args.engine != "fast":
-        counts = dict(run_other_engine(args.engine, setup, out, counts))
+        counts = dict(run_other_engine(args.engine, setup, out, counts, board))
     witnesses = run_witnesses(setup, out, args.witness_frames, args.lava_frames)
     args.out.mkdir(parents=True, exist_ok=True)
     # From here on files are replaced; an older outcome must not stand beside them if this fails.

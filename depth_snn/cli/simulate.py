@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import math
 from pathlib import Path
 from typing import Any
 
+from depth_snn.cli.boards import add_board_options, board_of, plan_lines
 from depth_snn.cli.common import check_file_target, seconds
 from depth_snn.errors import ExitCode
 
@@ -43,31 +45,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "each, by a fast leaf model or by a model made of processes",
     )  # fmt: skip
     parser.add_argument(
-        "--deadline", type=seconds, metavar="S", help="with lava: give up after S seconds"
+        "--split", action="store_true",
+        help="with lava: the network that loihi2 builds, without its adapters, on the CPU",
+    )  # fmt: skip
+    parser.add_argument("--plan", action="store_true",
+                        help="only print what loihi2 would put on neurocores, and why not "
+                        "the rest; needs no board")  # fmt: skip
+    parser.add_argument(
+        "--deadline", type=seconds, metavar="S", help="with lava, loihi2: give up after S seconds"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write every node's values (HDF5)")
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="values of another engine to equal"
     )
+    add_board_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print counts, write and compare values."""
+    board = None if args.plan else board_of(args)  # before anything heavy is imported
     from conversion.bounds import verify
     from conversion.graph_file import load_graph
     from sims.inputs_file import load_arrays, save_arrays
 
-    if args.engine == "loihi2":
-        from loihi.hardware import require_hardware
-
-        require_hardware()
     check_file_target("--out", args.out)
     graph = load_graph(args.graph)
     verify(graph)
+    if args.plan:
+        return _print_plan(graph)
     inputs = load_arrays(args.inputs)
     other = load_arrays(args.compare) if args.compare else None
     _check_memory(graph, inputs)
-    result = _simulate(args, graph, inputs)
+    result = _simulate(args, graph, inputs, board)
     # In the graph's order, so that two engines print the same.
     _print_counts({n.name: result.counts[n.name] for n in graph.nodes if n.name in result.counts})
     values = dict(result.values)
@@ -109,9 +118,19 @@ def _print_counts(counts: Any) -> None:
         print(f"{name:24} " + " ".join(sums))
 
 
-def _simulate(args: argparse.Namespace, graph: Any, inputs: Any) -> Any:
+def _print_plan(graph: Any) -> int:
+    """What `--engine loihi2` would put where; needs neither Lava nor a board."""
+    from loihi.chip_plan import make_plan
+
+    keys = [f"{node.name}.out" for node in graph.of_kind("Output")]
+    for line in plan_lines(make_plan(graph, keys)):
+        print(line)
+    return ExitCode.OK
+
+
+def _simulate(args: argparse.Namespace, graph: Any, inputs: Any, board: Any) -> Any:
     from depth_snn.cli.chain.engines import lava_deadline
-    from depth_snn.cli.chain.witness import run_lava, run_reference
+    from depth_snn.cli.chain.witness import run_lava, run_loihi2, run_reference
     from sims.fast import simulate
 
     if args.engine == "fast":
@@ -120,7 +139,11 @@ def _simulate(args: argparse.Namespace, graph: Any, inputs: Any) -> Any:
         return run_reference(graph, inputs)
     frames = len(next(iter(inputs.values()), ()))
     deadline = args.deadline or lava_deadline(frames + max(graph.lags.values()))
-    return run_lava(graph, inputs, deadline, args.stock, blocks=args.blocks)[0]
+    if board is not None:
+        result, chip = run_loihi2(graph, inputs, board, deadline)
+        print(json.dumps(chip["measured"]))
+        return result
+    return run_lava(graph, inputs, deadline, args.stock, blocks=args.blocks, split=args.split)[0]
 
 
 def _compare(values: Any, other: Any) -> int:

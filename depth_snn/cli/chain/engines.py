@@ -15,6 +15,7 @@ from depth_snn.cli.chain.witness import (
     lava_witness,
     reference_witness,
     run_lava,
+    run_loihi2,
     run_reference,
     stack_inputs,
 )
@@ -38,7 +39,11 @@ def lava_deadline(steps: int) -> float:
 
 
 def run_other_engine(
-    engine: str, setup: Setup, out: Collected, counts: Mapping[str, NodeCounts]
+    engine: str,
+    setup: Setup,
+    out: Collected,
+    counts: Mapping[str, NodeCounts],
+    board: Any = None,
 ) -> Mapping[str, NodeCounts]:
     """Run the whole clip's graph on another engine; its logits become the prediction.
 
@@ -51,7 +56,11 @@ def run_other_engine(
         counts = result.counts
     else:
         steps = len(out.inputs) + max(setup.graph.lags.values())
-        result, _ = run_lava(setup.graph, inputs, lava_deadline(steps), False, (LOGITS,))
+        deadline = lava_deadline(steps)
+        if engine == "loihi2":
+            result, _ = run_loihi2(setup.graph, inputs, board, deadline, (LOGITS,))
+        else:
+            result, _ = run_lava(setup.graph, inputs, deadline, False, (LOGITS,))
     view = IntegerView(setup.config, out.scale)
     computed = [decision.restored.open[-1] for decision in out.decisions]
     frames = zip(result.values[LOGITS], out.flows, computed, strict=True)
