@@ -21,12 +21,14 @@ BIAS_MANT_LIMIT = 2**12
 """``bias_mant`` is a signed 13-bit integer (lava-nc, PyLifModelBitAcc)."""
 VTH_LIMIT = 2**17
 """``vth`` is an unsigned 17-bit integer (same)."""
+NO_CURRENT = 4095
+"""``du`` without a memory of the current (docs/fixed_point.md §6)."""
 DECAY_LIMIT = 2**12
 """``du`` and ``dv`` are unsigned 12-bit integers (same)."""
 EXPONENT_MAX = 8
 """Largest exponent of ours: ``weight_exp`` is one less, and four signed bits reach 7."""
-MAX_SYNAPSES = 2**22
-"""Most synapses of an unrolled convolution; 192 KB per core hold far fewer."""
+MAX_SYNAPSES = 2**23
+"""Most synapses of an unrolled convolution: a third of what a chip's cores hold at a byte each."""
 
 NO_MODEL = {
     "Delta": "its encoder is free of drift, and Lava has none such on neurocores",
@@ -71,8 +73,10 @@ def _lif_fault(graph: Graph, node: LIF) -> str | None:
         return "its membrane is read, and Lava's LIF does not send it"
     if node.reset != "zero":
         return f"it resets by {node.reset!r}, and Lava's LIF resets to zero"
-    if not stock_suffices(graph, node, needs_membrane=False):
-        return "its bias sleeps before frame 0, its reset keeps a current, or its sums may wrap"
+    if node.biased and node.warmup < graph.lags[node.name]:
+        return "its bias sleeps before frame 0, and a chip's speaks from step 0 on (see `warmup`)"
+    if node.reset_every and node.du != NO_CURRENT:
+        return "its periodic reset keeps a current that Lava's would empty"
     if not 0 <= node.du < DECAY_LIMIT or not 0 <= node.dv < DECAY_LIMIT:
         return f"du {node.du} and dv {node.dv} must lie in 0..{DECAY_LIMIT - 1}"
     if node.vth >= VTH_LIMIT:
@@ -82,6 +86,7 @@ def _lif_fault(graph: Graph, node: LIF) -> str | None:
     arriving = input_peak(graph, node)
     if arriving is None or arriving >= 2**23:
         return "what arrives may pass 24 bits"
+    assert stock_suffices(graph, node, needs_membrane=False)
     return None
 
 
