@@ -77,7 +77,7 @@ def _on_lava(
 
     graph, inputs = opened.graph, opened.inputs
     steps = opened.manifest.frames + max(graph.lags.values())
-    deadline = args.deadline or lava_deadline(steps)
+    deadline = args.deadline or lava_deadline(steps, board)
     if board is None:
         raw = simulate_on_lava(graph, inputs, deadline_s=deadline, stock=args.stock, probes=ports)
         chip, seen = None, ports

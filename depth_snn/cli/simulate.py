@@ -138,7 +138,7 @@ def _simulate(args: argparse.Namespace, graph: Any, inputs: Any, board: Any) -> 
     if args.engine == "reference":
         return run_reference(graph, inputs)
     frames = len(next(iter(inputs.values()), ()))
-    deadline = args.deadline or lava_deadline(frames + max(graph.lags.values()))
+    deadline = args.deadline or lava_deadline(frames + max(graph.lags.values()), board)
     if board is not None:
         result, chip = run_loihi2(graph, inputs, board, deadline)
         print(json.dumps(chip["measured"]))

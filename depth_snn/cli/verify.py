@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     opened = open_bundle(args.bundle)
     print(f"bundle {opened.digest[:16]}: graph {opened.manifest.graph}, "
           f"{opened.manifest.frames} frames, files whole")  # fmt: skip
+    target.unlink(missing_ok=True)  # an older answer must not stand if this run fails
     ran = run_bundle(opened, args, board)
     rows = tuple(row for row in opened.manifest.ports if row.key not in ran.hidden)
     reports = compare(rows, opened.expected, ran.values, ran.first)

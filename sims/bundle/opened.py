@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from conversion.bounds import verify
 from conversion.graph import Graph
 from conversion.graph_file import load_graph
 from conversion.placement import Placement, homes
@@ -21,6 +22,7 @@ from depth_snn.errors import InputError
 from sims.bundle import manifest as names
 from sims.bundle.archive import BLOCK, unpack_archive
 from sims.bundle.manifest import FileRow, Manifest, PortRow, digest, parse
+from sims.bundle.size import check_size
 from sims.inputs_file import load_arrays
 
 IntArray = npt.NDArray[np.int64]
@@ -87,6 +89,7 @@ def open_bundle(path: Path) -> Opened:
 
 def _read(path: Path, folder: Path, manifest: Manifest, whole: str) -> Opened:
     graph = load_graph(folder / names.GRAPH)
+    verify(graph)
     placement = None
     if names.PLACEMENT in manifest.by_name:
         placement = load_placement(folder / names.PLACEMENT)
@@ -98,6 +101,7 @@ def _read(path: Path, folder: Path, manifest: Manifest, whole: str) -> Opened:
     for i, row in enumerate(manifest.ports):
         _check_port(path, graph, manifest, row, arrays[str(i)])
         expected[row.key] = arrays[str(i)]
+    check_size(graph, manifest.frames, expected)
     inputs = load_arrays(folder / names.INPUTS)
     if any(len(array) != manifest.frames for array in inputs.values()):
         raise InputError(f"{path}: {names.INPUTS} does not hold {manifest.frames} frames")

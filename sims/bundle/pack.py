@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +26,7 @@ from sims.bundle import manifest as names
 from sims.bundle.archive import write_archive
 from sims.bundle.manifest import FileRow, Manifest, PortRow, digest
 from sims.bundle.readme import readme
+from sims.bundle.size import check_size
 from sims.inputs_file import save_arrays
 
 IntArray = npt.NDArray[np.int64]
@@ -34,8 +34,6 @@ Engine = Literal["reference", "fast"]
 
 CONSTRAINED = ("numpy", "h5py", "lava-nc")
 """Packages whose versions a bundle names."""
-MAX_EXPECTED_BYTES = 2**31
-"""Of expected values in memory; the file they are kept in is smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +96,10 @@ def pack(contents: Contents, path: Path, on_step: Callable[[int], None] | None =
     as_zip = path.suffix.lower() == ".zip"
     if not as_zip and path.is_dir() and any(path.iterdir()):
         raise ConfigError(f"{path}: the folder is not empty; name a new one")
-    _check_size(contents)
+    lengths = {len(array) for array in contents.inputs.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise InputError("inputs must have one number of frames, at least one")
+    check_size(contents.graph, lengths.pop(), contents.ports)
     with tempfile.TemporaryDirectory(prefix="dsnn-bundle-") as name:
         folder = Path(name)
         made = _fill(contents, folder, on_step)
@@ -158,24 +159,6 @@ def _expected(
 
     values = simulate_fast(graph, inputs, probes=ports).values
     return dict(values), {key: graph.lags[key.rpartition(".")[0]] for key in ports}
-
-
-def _check_size(contents: Contents) -> None:
-    graph, inputs = contents.graph, contents.inputs
-    lengths = {len(array) for array in inputs.values()}
-    if len(lengths) != 1 or 0 in lengths:
-        raise InputError("inputs must have one number of frames, at least one")
-    steps = lengths.pop() + max(graph.lags.values())
-    shown = sum(
-        prod(graph.by_name[name].output_shape(port))
-        for name, _, port in (key.rpartition(".") for key in contents.ports)
-    )
-    if 8 * steps * shown > MAX_EXPECTED_BYTES:
-        raise ConfigError(
-            f"the values of {len(contents.ports)} ports over {steps} steps take "
-            f"{8 * steps * shown / 2**30:.1f} GiB, more than {MAX_EXPECTED_BYTES / 2**30:.0f}; "
-            "give fewer --frames, or leave out --all-ports"
-        )
 
 
 def _constraints() -> dict[str, str]:

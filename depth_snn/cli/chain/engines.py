@@ -27,15 +27,17 @@ from sims.counts import NodeCounts
 
 LAVA_SECONDS_PER_STEP = 5.0
 LAVA_START_SECONDS = 60.0
+BOARD_START_SECONDS = 1200.0
 OFFLINE_FRAMES = 240
 """Frames of one run on an engine that gets all inputs at once, which are held until then."""
 LAVA_SCENE, LAVA_SEED, LAVA_SPEAKS = "scene:driving", 2, 8
 """What Lava checks, and the frames after which its gates must have fired and restored."""
 
 
-def lava_deadline(steps: int) -> float:
-    """Seconds after which a Lava run is given up."""
-    return LAVA_START_SECONDS + LAVA_SECONDS_PER_STEP * steps
+def lava_deadline(steps: int, board: Any = None) -> float:
+    """Seconds after which a Lava run is given up; a board has to be waited for and compiled for."""
+    wait = LAVA_START_SECONDS if board is None else BOARD_START_SECONDS
+    return wait + LAVA_SECONDS_PER_STEP * steps
 
 
 def run_other_engine(
@@ -56,7 +58,7 @@ def run_other_engine(
         counts = result.counts
     else:
         steps = len(out.inputs) + max(setup.graph.lags.values())
-        deadline = lava_deadline(steps)
+        deadline = lava_deadline(steps, board)
         if engine == "loihi2":
             result, _ = run_loihi2(setup.graph, inputs, board, deadline, (LOGITS,))
         else:
