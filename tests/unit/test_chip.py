@@ -11,7 +11,8 @@ import pytest
 from conversion.graph import Edge, Graph
 from conversion.graph_file import save_graph
 from conversion.nodes import LIF, Dense, Input
-from depth_snn.errors import GraphError, InputError, MissingDependency
+from depth_snn.cli.simulate import _compare as compare_files
+from depth_snn.errors import EngineError, GraphError, InputError, MissingDependency
 from loihi import hardware_available, lava_available, ports_on_chip, simulate_on_lava
 from loihi.board import Board
 from loihi.chip_plan import Crossing, make_plan, readable
@@ -178,3 +179,15 @@ def test_the_plan_is_printed_without_board_or_extension(tmp_path: Path) -> None:
     done = depth_snn("simulate", tmp_path / "g.h5", tmp_path / "i.h5", "--plan")
     assert done.code == 0 and "6 of 13 nodes on neurocores, 4 crossings" in done.out
     assert "NxToPy  sums.out, 24 bits, sign restored" in done.out
+
+
+def test_ports_that_an_engine_hides_are_named_and_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one = {"a.out": np.array([[1], [2]])}
+    both = {**one, "a.membrane": np.array([[5], [6]])}
+    assert compare_files(one, both, hides=True) == 0
+    assert "not compared: a.membrane" in capsys.readouterr().out
+    assert compare_files({"a.out": np.array([[1], [3]])}, both, hides=True) == 1
+    with pytest.raises(EngineError, match=r"a\.membrane"):
+        compare_files(one, both, hides=False)
