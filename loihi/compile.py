@@ -48,7 +48,7 @@ class Wiring:
 
     def dtype(self, name: str, port: str) -> Any:
         """Type in which an output port's values travel."""
-        node = self.graph.by_name[name]
+        node, port = self.graph.by_name[name], port.partition(">")[0]
         if isinstance(node, Input):
             narrow = node.lo >= -INT32_MAX and node.hi <= INT32_MAX
             return np.int32 if narrow else np.int64
@@ -86,7 +86,7 @@ def build_network(
     steps = frames + max(graph.lags.values())
     wiring = Wiring(graph)
     models = Models(select_sub_proc_model=blocks == "sub")
-    source = _add_source(wiring, inputs, models)
+    source = add_source(wiring, inputs, models)
     plans = [] if blocks == "apart" else find_blocks(graph)
     inside = _add_blocks(wiring, plans)
     for node in graph.nodes:
@@ -98,8 +98,8 @@ def build_network(
         else:
             process, ports = leaf_process(graph, node)
         wiring.add(node.name, process, ports)
-    _connect(wiring, outer_edges(graph, plans), models)
-    _add_recorder(wiring, probes, steps, folder, models)
+    connect(wiring, outer_edges(graph, plans), models)
+    add_recorder(wiring, probes, steps, folder, models)
     cfg = shim.Loihi2SimCfg(
         select_tag="fixed_pt",
         select_sub_proc_model=blocks == "sub",
@@ -119,7 +119,8 @@ def _add_blocks(wiring: Wiring, plans: list[BlockPlan]) -> set[str]:
     return {node.name for plan in plans for node in plan.parts.values()}
 
 
-def _add_source(wiring: Wiring, inputs: Mapping[str, IntArray], models: Models) -> Any:
+def add_source(wiring: Wiring, inputs: Mapping[str, IntArray], models: Models) -> Any:
+    """Add the process that feeds all inputs, and return it."""
     names = [node.name for node in wiring.graph.of_kind("Input")]
     arrays = [np.reshape(inputs[name], (len(inputs[name]), -1)) for name in names]
     source = Source(arrays=arrays, name="source")
@@ -130,7 +131,7 @@ def _add_source(wiring: Wiring, inputs: Mapping[str, IntArray], models: Models) 
     return source
 
 
-def _connect(wiring: Wiring, between: list[Edge], models: Models) -> None:
+def connect(wiring: Wiring, between: list[Edge], models: Models) -> None:
     """Connect all edges; edges that delay the same port equally share one line."""
     delayed: dict[tuple[str, str, int], list[Edge]] = {}
     for edge in between:
@@ -152,9 +153,10 @@ def _connect(wiring: Wiring, between: list[Edge], models: Models) -> None:
     models[lines] = model_with_ports(lines, dtypes)
 
 
-def _add_recorder(
+def add_recorder(
     wiring: Wiring, probes: list[str], steps: int, folder: Path, models: Models
 ) -> None:
+    """Add the process that keeps what the probed ports show, in the order of ``probes``."""
     ports = []
     for key in probes:
         name, _, port = key.rpartition(".")

@@ -34,11 +34,15 @@ OPTIONS_FILE = "options.json"
 
 @dataclass(frozen=True)
 class Network:
-    """Connected processes: any one of them, how to select models, and how many steps to run."""
+    """Connected processes: any one of them, how to select models, and how many steps to run.
+
+    What ``finish`` returns after the last step becomes part of the outcome, under ``chip``.
+    """
 
     start: Any
     run_cfg: Any
     steps: int
+    finish: Callable[[], dict[str, Any]] | None = None
 
 
 def drive(build: Callable[[Path], Network], folder: Path) -> NoReturn:
@@ -56,7 +60,9 @@ def drive(build: Callable[[Path], Network], folder: Path) -> NoReturn:
         began = time.perf_counter()
         network = build(folder)
         _run(network, options["parent"])
-        _report(folder, {"ok": True, "seconds": time.perf_counter() - began})
+        seconds = time.perf_counter() - began
+        chip = network.finish() if network.finish is not None else None
+        _report(folder, {"ok": True, "seconds": seconds, "chip": chip})
     except BaseException as error:
         traceback.print_exc()
         _report(folder, {"ok": False, "error": _one_line(error)})

@@ -22,6 +22,15 @@ def round_shift(values: IntArray, shift: int) -> IntArray:
     return values if shift == 0 else (values + (1 << (shift - 1))) >> shift
 
 
+def sign_extended(values: IntArray) -> IntArray:
+    """The low 24 bits of each value as a signed number.
+
+    A neurocore hands messages to the host without their sign (lava-nc, ``OutputVec.get_data``).
+    """
+    half = 1 << (MESSAGE_BITS - 1)
+    return ((np.asarray(values, np.int64) & (2 * half - 1)) ^ half) - half
+
+
 def truncating_decay(values: IntArray, decay_q12: int) -> IntArray:
     """``T0``: times (4096 − decay_q12) / 4096, truncated toward zero (docs/fixed_point.md §6)."""
     magnitude: IntArray = (np.abs(values) * (4096 - decay_q12)) >> 12

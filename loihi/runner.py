@@ -9,21 +9,36 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from conversion.graph import Graph
 from conversion.graph_file import save_graph
-from depth_snn.errors import EngineError
+from depth_snn.errors import EngineError, InputError
 from loihi import segments
+from loihi.board import Board
 from loihi.child import GRAPH_FILE, INPUTS_FILE
-from loihi.drive import OPTIONS_FILE
+from loihi.chip_plan import make_plan, require_shown
+from loihi.drive import OPTIONS_FILE, STATUS_FILE
 from loihi.integers import IntArray
 from loihi.request import Blocks, Request, make_request
 from loihi.shim import require_lava
 from loihi.supervisor import Child, supervise
+
+
+@dataclass(frozen=True)
+class Target:
+    """On what a network runs.
+
+    Attributes:
+        split: Whether it is divided between neurocores and host (:mod:`loihi.chip_plan`).
+        board: The board that it is divided for; None for a CPU.
+    """
+
+    split: bool = False
+    board: Board | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,7 @@ def simulate_on_lava(
     deadline_s: float = 120.0,
     stock: bool = False,
     blocks: Blocks = "apart",
+    split: bool = False,
     probes: Collection[str] | None = None,
     overflow: Literal["strict", "chip"] = "strict",
     on_progress: Callable[[int], None] | None = None,
@@ -64,6 +80,9 @@ def simulate_on_lava(
             membrane.
         blocks: ``"apart"``: a process for each node. ``"leaf"``: attentions and MLPs are one
             process each, with its fast leaf model; ``"sub"``: with its model made of processes.
+        split: Build what ``simulate_on_loihi2`` builds, without its adapters: what can go to
+            neurocores as the processes that would, which is a look at them before a board is there.
+            Not together with ``stock``, ``blocks`` or chip mode.
         probes: ``node.port`` keys to record; all of them by default.
         overflow: What a value outside its register does: ``"strict"`` ends the run, ``"chip"`` lets
             it wrap, in stock processes too (docs/fixed_point.md §9).
@@ -80,22 +99,65 @@ def simulate_on_lava(
     """
     version = require_lava()
     request = replace(
-        make_request(graph, inputs, probes=probes, stock=stock, blocks=blocks),
+        make_request(graph, inputs, probes=probes, stock=stock or split, blocks=blocks),
         wraps=overflow == "chip",
     )
+    if split:
+        _check_split(stock=stock, blocks=blocks, overflow=overflow)
+        require_shown(make_plan(graph), request.probes)
+    target = Target(split=split)
+    return run_request(request, version, target, deadline_s=deadline_s, on_progress=on_progress)[0]
+
+
+def _check_split(*, stock: bool, blocks: Blocks, overflow: str) -> None:
+    """Refuse what a divided network does not do."""
+    for given, name in ((stock, "stock"), (blocks != "apart", "blocks")):
+        if given:
+            raise InputError(f"{name}: a divided network has its own processes; leave it out")
+    if overflow == "chip":
+        raise InputError("overflow 'chip': a plan puts only what cannot overflow on neurocores, so "
+                         "a divided network runs strictly; leave it out")  # fmt: skip
+
+
+def run_request(
+    request: Request,
+    version: str,
+    target: Target,
+    *,
+    deadline_s: float,
+    on_progress: Callable[[int], None] | None,
+) -> tuple[LavaResult, dict[str, Any] | None]:
+    """Run a checked request in a child.
+
+    Args:
+        request: What to run.
+        version: Of lava-nc.
+        target: On what.
+        deadline_s: Wall time in seconds for the whole run.
+        on_progress: Called now and then with the number of steps done.
+
+    Returns:
+        The values, and what a board said of itself (None on a CPU).
+
+    Raises:
+        EngineError: if the run fails or misses its deadline.
+    """
     with tempfile.TemporaryDirectory(prefix="dsnn-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         prefix = segments.new_prefix()
-        _write(request, folder, prefix)
+        _write(request, target, folder, prefix)
         command = [sys.executable, "-m", "loihi.child", str(folder)]
-        what = f"Lava run of graph {graph.name!r}"
+        where = "Lava" if target.board is None else "Loihi 2"
+        what = f"{where} run of graph {request.graph.name!r}"
         child = Child(command=command, folder=folder, prefix=prefix, what=what)
         seconds = supervise(child, deadline_s=deadline_s, on_progress=on_progress)
         by_step = _read(request, folder)
-    return LavaResult(by_step=by_step, seconds=seconds, lava_version=version, stock=stock)
+        chip = json.loads((folder / STATUS_FILE).read_text())["chip"]
+    run = LavaResult(by_step=by_step, seconds=seconds, lava_version=version, stock=request.stock)
+    return run, chip
 
 
-def _write(request: Request, folder: Path, prefix: str) -> None:
+def _write(request: Request, target: Target, folder: Path, prefix: str) -> None:
     save_graph(request.graph, folder / GRAPH_FILE)
     names = [node.name for node in request.graph.of_kind("Input")]
     arrays = {str(i): request.inputs[name] for i, name in enumerate(names)}
@@ -106,6 +168,8 @@ def _write(request: Request, folder: Path, prefix: str) -> None:
         "stock": request.stock,
         "blocks": request.blocks,
         "wraps": request.wraps,
+        "split": target.split,
+        "board": None if target.board is None else target.board.fields(),
         "prefix": prefix,
         "parent": os.getpid(),
     }

@@ -40,6 +40,16 @@ _HOMES = {
     "ProcGroupDiGraphs": "lava.magma.compiler.compiler_graphs",
     "MGMT_RESPONSE": "lava.magma.runtime.mgmt_token_enums",
     "enum_equal": "lava.magma.runtime.mgmt_token_enums",
+    "Loihi2HwCfg": "lava.magma.core.run_configs",
+    "ChipGeneration": "lava.utils.loihi",
+    "use_slurm_host": "lava.utils.loihi",
+    "use_ethernet_host": "lava.utils.loihi",
+    "PyToNxAdapter": "lava.proc.embedded_io.spike",
+    "NxToPyAdapter": "lava.proc.embedded_io.spike",
+    "Loihi2Power": "lava.utils.loihi2_profiler",
+    "Loihi2ExecutionTime": "lava.utils.loihi2_profiler",
+    "Loihi2Memory": "lava.utils.loihi2_profiler",
+    "Loihi2Activity": "lava.utils.loihi2_profiler",
     "Dense": "lava.proc.dense.process",
     "Sparse": "lava.proc.sparse.process",
     "LIF": "lava.proc.lif.process",
@@ -48,7 +58,7 @@ _HOMES = {
     "SigmaDelta": "lava.proc.sdn.process",
     "SignMode": "lava.utils.weightutils",
 }
-"""Where each name lives in lava-nc 0.10.0."""
+"""Where each name lives in lava-nc 0.10.0; adapters and loggers in the lava-loihi extension."""
 
 
 def lava_available() -> tuple[bool, str]:

@@ -80,14 +80,10 @@ def stock_process(graph: Graph, node: Node) -> tuple[Any, dict[str, str]]:
     Raises:
         EngineError: if the weights of a Dense would not fit as one matrix.
     """
-    if isinstance(node, Dense):
-        copies = node.tokens * node.repeat
-        return _synapses(node, copies, node.weight, node.exponent), SYNAPSE_PORTS
-    if isinstance(node, Skip):
-        one = np.ones((1, 1), np.int64)
-        return _synapses(node, node.tokens * node.channels, one, node.exponent), SYNAPSE_PORTS
+    if isinstance(node, Dense | Skip):
+        return _synapses(node), SYNAPSE_PORTS
     if isinstance(node, Sparse):
-        return _sparse(node), SYNAPSE_PORTS
+        return shim.Sparse(weights=doubled_csr(node), **_rule(node)), SYNAPSE_PORTS
     assert isinstance(node, LIF)
     return _neurons(graph, node), NEURON_PORTS
 
@@ -115,22 +111,33 @@ def _below(bound: int | None, limit: int) -> bool:
     return bound is not None and bound < limit
 
 
-def _synapses(node: Node, copies: int, weight: Any, exponent: int) -> Any:
-    """One Dense over all ``copies``: 2W and one exponent less, as MIXED keeps even weights only."""
+def _synapses(node: Dense | Skip) -> Any:
+    """One Dense over all copies: 2W and one exponent less, as MIXED keeps even weights only."""
     entries = matrix_entries(node)
     if entries > MAX_MATRIX:
         raise EngineError(
             f"node {node.name!r}: a stock Lava Dense would hold {entries} weights, more than "
             f"{MAX_MATRIX}; run Lava without stock processes"
         )
-    doubled = np.kron(np.eye(copies, dtype=np.int32), 2 * weight).astype(np.int32)
-    return shim.Dense(weights=doubled, **_rule(node, exponent))
+    return shim.Dense(weights=matrix_of(node), **_rule(node))
 
 
-def _sparse(node: Sparse) -> Any:
-    return shim.Sparse(weights=2 * csr_of(node, np.int32), **_rule(node, node.exponent))
+def matrix_of(node: Dense | Skip) -> Any:
+    """The one matrix of doubled weights that a stock Dense keeps for a Dense or a Skip, int32."""
+    if isinstance(node, Dense):
+        return _repeated(node.tokens * node.repeat, node.weight)
+    return _repeated(node.tokens * node.channels, np.ones((1, 1), np.int64))
 
 
-def _rule(node: Node, exponent: int) -> dict[str, Any]:
-    return {"weight_exp": exponent - 1, "num_message_bits": MESSAGE_BITS,
+def _repeated(copies: int, weight: Any) -> Any:
+    return np.kron(np.eye(copies, dtype=np.int32), 2 * weight).astype(np.int32)
+
+
+def doubled_csr(node: Sparse) -> Any:
+    """The matrix of doubled weights that Lava's Sparse keeps for ours, int32."""
+    return 2 * csr_of(node, np.int32)
+
+
+def _rule(node: Dense | Skip | Sparse) -> dict[str, Any]:
+    return {"weight_exp": node.exponent - 1, "num_message_bits": MESSAGE_BITS,
             "sign_mode": shim.SignMode.MIXED, "name": node.name}  # fmt: skip

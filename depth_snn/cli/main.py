@@ -30,6 +30,8 @@ COMMANDS: dict[str, str] = {
     "simulate": "run a graph file on the reference simulator, the fast one, or Lava",
     "check": "judge a finished run against a budget file",
     "energy": "price a finished run by several cost tables, and say what the verdict hangs on",
+    "bundle": "pack graph, inputs and expected integers, to be checked elsewhere in one command",
+    "verify": "run a bundle on this machine and compare every integer with what it expects",
     "judge": "train what drives the recovery gates, against the true error of pruned output",
     "flow": "train RAFT-small on built-in scenes, and measure the motion sources",
     "scene": "write built-in street scenes as video with exact ground truth",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from depth_snn.cli.boards import add_board_options, board_of
 from depth_snn.cli.common import (
     add_figures_option,
     add_policy_options,
@@ -60,11 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cost-table", default="loihi1", metavar="NAME",
                         help="prices of the spiking network, a shipped name or a TOML file "
                         "(default loihi1)")  # fmt: skip
-    parser.add_argument("--engine", choices=("fast", "reference", "lava"), default="fast",
+    parser.add_argument("--engine", choices=("fast", "reference", "lava", "loihi2"), default="fast",
                         help="what runs the integer graph (default fast)")  # fmt: skip
     parser.add_argument(
         "--deadline", type=seconds, metavar="S",
-        help="with --engine lava: give its run up after S seconds",
+        help="with --engine lava or loihi2: give its run up after S seconds",
     )  # fmt: skip
     parser.add_argument(
         "--witness-frames", type=count, default=3, metavar="N",
@@ -79,11 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ledger", action="store_true",
                         help="print MACs by category and layer, as in ledger.csv")  # fmt: skip
     add_policy_options(parser)
+    add_board_options(parser)
     add_figures_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the chain; returns the exit code."""
+    board = board_of(args)  # before anything heavy is imported
     from depth_snn.cli.chain.early import check_budget, check_offline
     from depth_snn.cli.chain.loop import MAX_FRAMES, Chain, run_chain
     from depth_snn.cli.chain.setup import load_policy, prepare
@@ -93,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.frames is not None and args.frames > MAX_FRAMES:
         raise ConfigError(f"--frames {args.frames}: one run holds at most {MAX_FRAMES}")
-    if args.deadline and args.engine != "lava":
+    if args.deadline and args.engine not in ("lava", "loihi2"):
         raise ConfigError(
             f"--deadline: the {args.engine} engine does not take it; leave it out, or give "
             "--engine lava"
@@ -104,6 +107,10 @@ def run(args: argparse.Namespace) -> int:
     load_table(args.cost_table)  # a wrong one must not be found after the run
     policy = load_policy(args.policy, args.network, **policy_changes(args))
     setup = prepare(args.network, policy)
+    if board is not None:
+        from loihi.on_chip import require_plan
+
+        require_plan(setup.graph)
     source = open_frames(
         args.input, height=setup.config.height, width=setup.config.width,
         limit=args.frames, seed=args.seed,
@@ -120,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{args.input}: no frames; give a clip with at least one")
     if collected.cut_off:
         print(f"depth-snn: note: {_cut_off(len(collected.rgb))}", file=sys.stderr)
-    record = _finish(args, setup, source, collected, dict(chain.fast.counts))
+    record = _finish(args, setup, source, collected, dict(chain.fast.counts), board)
     memory = sum(chain.pipeline.memory_bytes().values())
     return _judge(args, record, setup.graph, budget, collected.cut_off, memory)
 
@@ -130,7 +137,12 @@ def _cut_off(frames: int) -> str:
 
 
 def _finish(
-    args: argparse.Namespace, setup: Setup, source: Any, out: Collected, counts: dict[str, Any]
+    args: argparse.Namespace,
+    setup: Setup,
+    source: Any,
+    out: Collected,
+    counts: dict[str, Any],
+    board: Any,
 ) -> RunRecord:
     """Witnesses, files to simulate again, and the record."""
     from conversion.graph_file import save_graph
@@ -141,7 +153,7 @@ def _finish(
     from sims.inputs_file import save_arrays
 
     if args.engine != "fast":
-        counts = dict(run_other_engine(args.engine, setup, out, counts, args.deadline))
+        counts = dict(run_other_engine(args.engine, setup, out, counts, args.deadline, board))
     witnesses = run_witnesses(setup, out, args.witness_frames, args.lava_frames)
     args.out.mkdir(parents=True, exist_ok=True)
     # From here on files are replaced; an older outcome must not stand beside them if this fails.

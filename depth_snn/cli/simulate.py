@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from depth_snn.cli.boards import add_board_options, board_of, plan_lines
 from depth_snn.cli.common import check_file_target, check_folder_target, positive, seconds
 from depth_snn.errors import ConfigError, ExitCode
 
@@ -27,8 +28,18 @@ The fast engine reads and writes a long run a few frames at a time. A run that i
 file and cannot be resumed, since every frame builds on those before it: start it again.
 Exit status: 1 when --compare finds a difference."""
 
-OF_LAVA = {"stock": "--stock", "blocks": "--blocks", "deadline": "--deadline"}
-OF_FAST = {"memory": "--memory", "counts": "--counts", "threads": "--threads"}
+OF_ENGINE = {
+    "memory": ("--memory", ("fast",)),
+    "threads": ("--threads", ("fast",)),
+    "counts": ("--counts", ("fast", "reference")),
+    "stock": ("--stock", ("lava",)),
+    "blocks": ("--blocks", ("lava",)),
+    "split": ("--split", ("lava",)),
+    "deadline": ("--deadline", ("lava", "loihi2")),
+}
+"""Options that only some engines take."""
+NOT_WITH_SPLIT = {"stock": "--stock", "blocks": "--blocks"}
+NOT_WITH_PLAN = {"out": "--out", "counts": "--counts", "compare": "--compare", "ports": "--ports"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--compare", "values of another engine to equal"),
     ):
         parser.add_argument(option, type=Path, metavar="FILE", help=help_text)
+    _add_engine_options(parser)
+    add_board_options(parser)
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """What one engine takes and others refuse."""
     parser.add_argument(
         "--memory", type=seconds, metavar="GIB",
         help="with fast: the most it may take (default: 80 %% of what is free)",
@@ -72,13 +89,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "each, by a fast leaf model or by a model made of processes",
     )  # fmt: skip
     parser.add_argument(
-        "--deadline", type=seconds, metavar="S", help="with lava: give up after S seconds"
+        "--split", action="store_true",
+        help="with lava: the network that loihi2 builds, without its adapters, on the CPU",
+    )  # fmt: skip
+    parser.add_argument("--plan", action="store_true",
+                        help="only print what loihi2 would put on neurocores, and why not "
+                        "the rest; needs no board")  # fmt: skip
+    parser.add_argument(
+        "--deadline", type=seconds, metavar="S", help="with lava, loihi2: give up after S seconds"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print counts, write and compare values."""
     _check_options(args)
+    board = None if args.plan else board_of(args)  # before anything heavy is imported
     if args.threads and len(args.inputs) == 1:
         # Read when NumPy is loaded, which is below.
         os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)
@@ -87,30 +112,25 @@ def run(args: argparse.Namespace) -> int:
     from depth_snn.cli.simulate_clip import run_clip
     from depth_snn.cli.simulate_clips import run_clips
 
-    if args.engine == "loihi2":
-        from loihi.hardware import require_hardware
-
-        require_hardware()
     graph = load_graph(args.graph)
     if args.overflow == "strict":
         verify(graph)
-    return run_clip(args, graph) if len(args.inputs) == 1 else run_clips(args, graph)
+    if args.plan:
+        return _print_plan(graph)
+    if len(args.inputs) > 1:
+        return run_clips(args, graph)
+    return run_clip(args, graph, board)
 
 
 def _check_options(args: argparse.Namespace) -> None:
     """Refuse what could not be done, before anything is read."""
-    of_others = OF_FAST if args.engine == "lava" else OF_LAVA
-    if args.engine == "reference":
-        of_others = OF_LAVA | {k: v for k, v in OF_FAST.items() if k != "counts"}
-    elif args.engine == "loihi2":
-        of_others = {}
-    for name, option in of_others.items():
-        if getattr(args, name):
-            owner = "lava" if name in OF_LAVA else "fast"
+    for name, (option, engines) in OF_ENGINE.items():
+        if getattr(args, name) and args.engine not in engines:
             raise ConfigError(
                 f"{option}: the {args.engine} engine does not take it; leave it out, or give "
-                f"--engine {owner}"
+                f"--engine {engines[0]}"
             )
+    _check_chip_options(args)
     several = len(args.inputs) > 1
     if several and (args.engine != "fast" or args.compare):
         what = "--compare takes" if args.compare else f"--engine {args.engine} runs"
@@ -121,6 +141,22 @@ def _check_options(args: argparse.Namespace) -> None:
             check(option, path)
     if args.out and args.out == args.counts and not several:
         raise ConfigError(f"--counts {args.counts}: is the file of --out too; give another name")
+
+
+def _check_chip_options(args: argparse.Namespace) -> None:
+    """Refuse what a network divided between neurocores and host does not do."""
+    for given, what, options in (
+        (args.split, "--split", NOT_WITH_SPLIT), (args.plan, "--plan", NOT_WITH_PLAN)
+    ):  # fmt: skip
+        for name, option in options.items():
+            if given and getattr(args, name):
+                raise ConfigError(f"{option}: {what} does not take it; leave one of them out")
+    if args.overflow == "chip" and (args.split or args.plan or args.engine == "loihi2"):
+        what = "--split" if args.split else "--plan" if args.plan else "--engine loihi2"
+        raise ConfigError(
+            f"--overflow chip: {what} puts on neurocores what cannot overflow, and runs strictly; "
+            "leave it out"
+        )
 
 
 def print_counts(counts: Any) -> None:
@@ -135,6 +171,16 @@ def print_counts(counts: Any) -> None:
         rows = (c.spikes, c.messages, c.synaptic_operations, c.updates_active, c.updates_idle)
         sums = (f"{int(r.sum()):>{w}}" for r, w in zip(rows, widths, strict=True))
         print(f"{name:24} " + " ".join(sums))
+
+
+def _print_plan(graph: Any) -> int:
+    """What `--engine loihi2` would put where; needs neither Lava nor a board."""
+    from loihi.chip_plan import make_plan
+
+    keys = [f"{node.name}.out" for node in graph.of_kind("Output")]
+    for line in plan_lines(make_plan(graph, keys)):
+        print(line)
+    return ExitCode.OK
 
 
 def done(found: dict[str, Any]) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,14 @@ from depth_snn.cli.interruption import Interruption
 from depth_snn.cli.progress import Progress
 from depth_snn.cli.simulate import done, print_counts
 from depth_snn.cli.simulate_memory import allow
-from depth_snn.cli.simulate_ports import Shapes, all_ports, named_ports, some_of, telling_ports
+from depth_snn.cli.simulate_ports import (
+    Shapes,
+    all_ports,
+    hidden_ports,
+    named_ports,
+    some_of,
+    telling_ports,
+)
 from depth_snn.errors import ExitCode
 from sims.counts import NodeCounts
 from sims.counts_file import save_counts
@@ -29,21 +37,26 @@ from sims.open_arrays import OpenArrays
 from sims.value_comparison import Comparison, common_ports
 from sims.values_file import ValuesWriter
 
+if TYPE_CHECKING:
+    from loihi.board import Board
+
 Values = Mapping[str, npt.NDArray[np.int64]]
 Sink = Callable[[int, Values], None]
 
 
-def run_clip(args: argparse.Namespace, graph: Graph) -> int:
+def run_clip(args: argparse.Namespace, graph: Graph, board: Board | None) -> int:
     """Simulate one inputs file; the exit code."""
     digest, other = Digest(), None
     with ExitStack() as files:
         inputs = files.enter_context(OpenArrays(args.inputs[0]))
         frames = clip_frames(inputs, graph)
-        shapes = _kept(args, graph)
+        hidden = hidden_ports(args, graph)
+        shapes = _kept(args, graph, hidden)
         compared: Comparison | None = None
         if args.compare:
             other = files.enter_context(OpenArrays(args.compare))
-            shapes, compared = _comparison(args, graph, shapes, other, frames)
+            shapes, both = _compared(args, graph, shapes, hidden, other)
+            compared = Comparison(other, both, frames)
         chunk = chunk_of(graph, shapes, frames)
         if args.engine == "fast":
             allow(need_of(graph, shapes, frames, chunk), chunk, args.memory, args.out)
@@ -52,7 +65,10 @@ def run_clip(args: argparse.Namespace, graph: Graph) -> int:
             sinks.append(files.enter_context(ValuesWriter(args.out, shapes, frames, chunk)).put)
         if compared:
             sinks.append(_only(compared.put, compared.names))
-        counts = _run(args, graph, inputs, list(shapes), chunk, sinks)
+        if args.engine == "fast":
+            counts = _run(args, graph, inputs, list(shapes), chunk, sinks)
+        else:
+            counts = _on_another_engine(args, graph, inputs, list(shapes), board, sinks)
         if args.counts:
             save_counts(counts, args.counts)
     # In the graph's order, so that two engines print the same.
@@ -63,27 +79,35 @@ def run_clip(args: argparse.Namespace, graph: Graph) -> int:
     return done(compared.found()) if compared else ExitCode.OK
 
 
-def _kept(args: argparse.Namespace, graph: Graph) -> Shapes:
+def _kept(args: argparse.Namespace, graph: Graph, hidden: Collection[str]) -> Shapes:
     if args.ports:
         return named_ports(graph, args.ports)
-    return telling_ports(graph, stock=args.stock)
+    return telling_ports(graph, hidden)
 
 
-def _comparison(
-    args: argparse.Namespace, graph: Graph, kept: Shapes, other: OpenArrays, frames: int
-) -> tuple[Shapes, Comparison]:
-    """What is kept when another run is compared, and the comparison; says what is not compared."""
+def _compared(
+    args: argparse.Namespace,
+    graph: Graph,
+    kept: Shapes,
+    hidden: Collection[str],
+    other: OpenArrays,
+) -> tuple[Shapes, Shapes]:
+    """What is kept and what is compared with another run; says what is not compared."""
     every = all_ports(graph)
-    common = common_ports(other, kept if args.ports else every)
+    shown = kept if args.ports else {p: shape for p, shape in every.items() if p not in hidden}
+    common = common_ports(other, shown)
     left_out = [port for port in kept if port not in other.shapes]
     foreign = [name for name in other.shapes if name not in every]
     for what, ports in (("not in the file", left_out), ("not in the graph", foreign)):
         if ports:
             text = f"{len(ports)} of the ports are {what}: {some_of(ports)}"
             print(f"compare: {text}", file=sys.stderr)
+    unseen = [port for port in other.shapes if port in hidden and port not in shown]
+    if unseen:
+        print(f"not shown by this engine and not compared: {', '.join(unseen)}")
     wanted = {*common, *(kept if args.out or args.ports else ())}
     shapes = {port: shape for port, shape in every.items() if port in wanted}
-    return shapes, Comparison(other, {port: shapes[port] for port in common}, frames)
+    return shapes, {port: shapes[port] for port in common}
 
 
 def _only(sink: Sink, names: Sequence[str]) -> Sink:
@@ -98,11 +122,6 @@ def _run(
     chunk: int,
     sinks: list[Sink],
 ) -> Mapping[str, NodeCounts]:
-    sink = all_of(sinks)
-    if args.engine != "fast":
-        result = _on_another_engine(args, graph, inputs.read(), ports)
-        sink(0, result.values)
-        return dict(result.counts)
     progress = Progress("fast simulator, frames", inputs.frames, "frames/s")
     try:
         with Interruption() as interruption:
@@ -112,7 +131,7 @@ def _run(
                 interruption.check()
 
             counts = stream(
-                graph, frames_in(inputs, graph, chunk), sink, probes=ports,
+                graph, frames_in(inputs, graph, chunk), all_of(sinks), probes=ports,
                 overflow=args.overflow, chunk=chunk, on_frame=watch,
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -143,16 +162,28 @@ def frames_in(inputs: OpenArrays, graph: Graph, chunk: int) -> Iterator[dict[str
 
 
 def _on_another_engine(
-    args: argparse.Namespace, graph: Graph, inputs: dict[str, Any], ports: list[str]
-) -> Any:
+    args: argparse.Namespace,
+    graph: Graph,
+    clip: OpenArrays,
+    ports: list[str],
+    board: Board | None,
+    sinks: list[Sink],
+) -> Mapping[str, NodeCounts]:
+    """A run that takes all of its inputs at once."""
     from depth_snn.cli.chain.engines import lava_deadline
-    from depth_snn.cli.chain.witness import run_lava, run_reference
+    from depth_snn.cli.chain.witness import run_lava, run_loihi2, run_reference
 
+    inputs = clip.read()
+    deadline = args.deadline or lava_deadline(clip.frames + max(graph.lags.values()), board)
     if args.engine == "reference":
-        return run_reference(graph, inputs, ports, args.overflow)
-    steps = len(next(iter(inputs.values()))) + max(graph.lags.values())
-    deadline = args.deadline or lava_deadline(steps)
-    return run_lava(
-        graph, inputs, deadline, args.stock, ports, blocks=args.blocks or "apart",
-        overflow=args.overflow,
-    )[0]  # fmt: skip
+        result = run_reference(graph, inputs, ports, args.overflow)
+    elif board is not None:
+        result, chip = run_loihi2(graph, inputs, board, deadline, ports)
+        print(json.dumps(chip["measured"]))
+    else:
+        result, _ = run_lava(
+            graph, inputs, deadline, args.stock, ports, blocks=args.blocks or "apart",
+            split=args.split, overflow=args.overflow,
+        )  # fmt: skip
+    all_of(sinks)(0, result.values)
+    return dict(result.counts)

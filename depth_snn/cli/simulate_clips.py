@@ -59,7 +59,7 @@ class Batch:
     def __init__(self, args: argparse.Namespace, graph: Graph) -> None:
         self._args, self._graph = args, graph
         self.shapes: Shapes = (
-            named_ports(graph, args.ports) if args.ports else telling_ports(graph, stock=False)
+            named_ports(graph, args.ports) if args.ports else telling_ports(graph, ())
         )
         self.clips = [self._clip(path) for path in args.inputs]
         self.chunk = chunk_of(graph, self.shapes, max(c.frames for c in self.clips))

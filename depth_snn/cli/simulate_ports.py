@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
 from conversion.graph import Graph
@@ -39,19 +40,37 @@ def named_ports(graph: Graph, patterns: str) -> Shapes:
     return {port: shape for port, shape in every.items() if port in kept}
 
 
-def telling_ports(graph: Graph, *, stock: bool) -> Shapes:
+def hidden_ports(args: argparse.Namespace, graph: Graph) -> frozenset[str]:
+    """Ports that the processes of the engine asked for do not show unless they are named.
+
+    Sums stay inside a neurocore, and Lava's own LIF sends no membrane. With ``--stock`` a LIF whose
+    membrane is named gets a process of ours.
+    """
+    every = all_ports(graph)
+    if args.engine == "loihi2" or args.split:
+        from loihi.chip_plan import has_port, make_plan, readable
+
+        plan = make_plan(graph)
+        return frozenset(
+            port
+            for port in every
+            if not (has_port(plan, port) if args.split else readable(graph, plan, port))
+        )
+    if not args.stock:
+        return frozenset()
+    read = {f"{e.source}.{e.source_port}" for e in graph.edges}
+    zeroing = [n.name for n in graph.nodes if isinstance(n, LIF) and n.reset == "zero"]
+    return frozenset(f"{name}.membrane" for name in zeroing) - read
+
+
+def telling_ports(graph: Graph, hidden: Collection[str]) -> Shapes:
     """What a network answers and how it decided: ports nobody reads, LIFs and restore gates.
 
     Args:
         graph: The graph.
-        stock: Leave out the membrane of a LIF that Lava's own process hides.
+        hidden: Those that the engine does not show.
     """
     read = {f"{e.source}.{e.source_port}" for e in graph.edges}
-    hidden = {
-        f"{n.name}.membrane"
-        for n in graph.nodes
-        if stock and isinstance(n, LIF) and n.reset == "zero" and f"{n.name}.membrane" not in read
-    }
     deciding = {f"{n.name}.{p}" for n in graph.nodes if n.kind in DECIDING for p in n.outputs}
     every = all_ports(graph)
     return {

@@ -223,3 +223,25 @@ def test_counts_of_a_graph_are_judged_like_those_of_a_run(finished: Path, budget
     refused(depth_snn("check", counts, *graph, "--budget", proposal), "block1.q.neurons")
     save_arrays(arrays | {"block1.q.neurons": np.array([4]), "z.spikes": np.array([1])}, counts)
     refused(depth_snn("check", counts, *graph, "--budget", proposal), "z.spikes")
+
+
+def budget(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "budget.toml"
+    path.write_text(f"format = 1\n{text}\n", encoding="utf-8")
+    return path
+
+
+def test_check_passes_fails_and_errs(finished: Path, tmp_path: Path) -> None:
+    run, said = finished / "run.h5", tmp_path / "said.json"
+    loose = budget(tmp_path, "[network]\nmacs_ratio_max = 100\n[quality]\nmiou_min = 0")
+    done = depth_snn("check", run, "--budget", loose, "--json", said)
+    assert done.code == 0 and "PASS: all 2 limits" in done.out
+    assert json.loads(said.read_text())["passed"] is True
+    tight = budget(tmp_path, "[network]\nsynaptic_operations_per_frame_max = 1")
+    done = depth_snn("check", run, "--budget", tight, "--json", said)
+    assert done.code == 2 and json.loads(said.read_text())["exit_code"] == 2
+    fault = done.out.splitlines()[-1]
+    assert fault.startswith("FAIL: network.synaptic_operations_per_frame_max")
+    assert "(network, frame " in fault
+    nobody = budget(tmp_path, '[layers."nobody.*"]\nfiring_rate_max = 1')
+    refused(depth_snn("check", run, "--budget", nobody), "nobody")

@@ -1,19 +1,34 @@
-"""`depth-snn simulate` and `check`: engines against each other, files against foreign ones."""
+"""`depth-snn simulate`: engines against each other, files against foreign ones."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from conversion.graph_file import load_graph, save_graph
+from depth_snn.cli.chain.engines import record_inputs
+from depth_snn.cli.chain.setup import load_policy, prepare
+from depth_snn.cli.chain.witness import stack_inputs
 from depth_snn.cli.main import main
+from depth_snn.data.frames import open_frames
 from loihi import lava_available
 from sims.inputs_file import load_arrays, save_arrays
 from tests.unit.command import depth_snn, refused
 
 LAVA, WHY = lava_available()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The graph of the tiny network and two frames of a scene, as a run leaves them."""
+    folder = tmp_path_factory.mktemp("run")
+    tiny = prepare("tiny", load_policy(None, "tiny"))
+    size = {"height": tiny.config.height, "width": tiny.config.width}
+    frames = [frame.rgb for frame in open_frames("scene:street", limit=2, seed=0, **size)]
+    save_graph(tiny.graph, folder / "graph.h5")
+    save_arrays(stack_inputs(record_inputs(tiny, frames)), folder / "inputs.h5")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -122,25 +137,3 @@ def test_lava_shows_its_steps_and_keeps_its_deadline(
     shown = [int(line.split()[2]) for line in lines]
     assert shown == sorted(shown) and shown[-1] == steps and len(shown) > 2
     refused(depth_snn(*words, "--deadline", "0.5"), "did not finish within 0.5 s")
-
-
-def budget(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "budget.toml"
-    path.write_text(f"format = 1\n{text}\n", encoding="utf-8")
-    return path
-
-
-def test_check_passes_fails_and_errs(finished: Path, tmp_path: Path) -> None:
-    run, said = finished / "run.h5", tmp_path / "said.json"
-    loose = budget(tmp_path, "[network]\nmacs_ratio_max = 100\n[quality]\nmiou_min = 0")
-    done = depth_snn("check", run, "--budget", loose, "--json", said)
-    assert done.code == 0 and "PASS: all 2 limits" in done.out
-    assert json.loads(said.read_text())["passed"] is True
-    tight = budget(tmp_path, "[network]\nsynaptic_operations_per_frame_max = 1")
-    done = depth_snn("check", run, "--budget", tight, "--json", said)
-    assert done.code == 2 and json.loads(said.read_text())["exit_code"] == 2
-    fault = done.out.splitlines()[-1]
-    assert fault.startswith("FAIL: network.synaptic_operations_per_frame_max")
-    assert "(network, frame " in fault
-    nobody = budget(tmp_path, '[layers."nobody.*"]\nfiring_rate_max = 1')
-    refused(depth_snn("check", run, "--budget", nobody), "nobody")

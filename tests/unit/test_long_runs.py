@@ -184,7 +184,7 @@ def test_ports_are_chosen_by_pattern(
         for field in COUNT_FIELDS:
             assert np.array_equal(counted[f"{name}.{field}"], getattr(of_node, field))
     assert depth_snn(*words).code == 0
-    assert set(load_arrays(out)) == set(telling_ports(graph, stock=False))
+    assert set(load_arrays(out)) == set(telling_ports(graph, ()))
     assert {"head.out.out", "gate.lif.out", "gate.restore.ledger"} <= set(load_arrays(out))
     refused(depth_snn(*words, "--ports", "nobody.*"), "nobody.*", "names no value")
 

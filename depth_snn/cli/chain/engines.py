@@ -15,6 +15,7 @@ from depth_snn.cli.chain.witness import (
     lava_witness,
     reference_witness,
     run_lava,
+    run_loihi2,
     run_reference,
     stack_inputs,
 )
@@ -26,15 +27,17 @@ from sims.counts import NodeCounts
 
 LAVA_SECONDS_PER_STEP = 5.0
 LAVA_START_SECONDS = 60.0
+BOARD_START_SECONDS = 1200.0
 OFFLINE_FRAMES = 240
 """Frames of one run on an engine that gets all inputs at once, which are held until then."""
 LAVA_SCENE, LAVA_SEED, LAVA_SPEAKS = "scene:driving", 2, 8
 """What Lava checks, and the frames after which its gates must have fired and restored."""
 
 
-def lava_deadline(steps: int) -> float:
-    """Seconds after which a Lava run is given up."""
-    return LAVA_START_SECONDS + LAVA_SECONDS_PER_STEP * steps
+def lava_deadline(steps: int, board: Any = None) -> float:
+    """Seconds after which a Lava run is given up; a board has to be waited for and compiled for."""
+    wait = LAVA_START_SECONDS if board is None else BOARD_START_SECONDS
+    return wait + LAVA_SECONDS_PER_STEP * steps
 
 
 def run_other_engine(
@@ -43,15 +46,17 @@ def run_other_engine(
     out: Collected,
     counts: Mapping[str, NodeCounts],
     deadline_s: float | None = None,
+    board: Any = None,
 ) -> Mapping[str, NodeCounts]:
     """Run the whole clip's graph on another engine; its logits become the prediction.
 
     Args:
-        engine: ``"reference"`` or ``"lava"``.
+        engine: ``"reference"``, ``"lava"`` or ``"loihi2"``.
         setup: Network, graph and policy.
         out: What the clip gave so far.
         counts: Event counts of the fast simulator.
         deadline_s: Seconds after which a Lava run is given up; None for :func:`lava_deadline`.
+        board: Which Loihi 2, with the engine of that name.
 
     Returns:
         Event counts: the reference simulator's own, or the given ones, since Lava counts nothing.
@@ -62,8 +67,11 @@ def run_other_engine(
         counts = result.counts
     else:
         steps = len(out.inputs) + max(setup.graph.lags.values())
-        deadline = deadline_s or lava_deadline(steps)
-        result, _ = run_lava(setup.graph, inputs, deadline, False, (LOGITS,))
+        deadline = deadline_s or lava_deadline(steps, board)
+        if engine == "loihi2":
+            result, _ = run_loihi2(setup.graph, inputs, board, deadline, (LOGITS,))
+        else:
+            result, _ = run_lava(setup.graph, inputs, deadline, False, (LOGITS,))
     view = IntegerView(setup.config, out.scale)
     computed = [decision.restored.open[-1] for decision in out.decisions]
     frames = zip(result.values[LOGITS], out.flows, computed, strict=True)

@@ -111,12 +111,35 @@ def run_lava(
     raw = _lava_with_progress(
         graph, inputs, deadline_s=deadline_s, stock=stock, probes=probes, **options
     )
+    return _by_frame(graph, raw, frames), raw
+
+
+def run_loihi2(
+    graph: Graph,
+    inputs: Inputs,
+    board: Any,
+    deadline_s: float,
+    probes: Collection[str] | None = None,
+) -> tuple[SimResult, dict[str, Any]]:
+    """A run on a Loihi 2, aligned by frame; and what the chip reported of itself."""
+    from loihi import simulate_on_loihi2
+
+    frames = len(next(iter(inputs.values())))
+    progress = Progress("Loihi 2, steps", frames + max(graph.lags.values()))
+    found = simulate_on_loihi2(
+        graph, inputs, board, deadline_s=deadline_s, probes=probes, on_progress=progress.update
+    )
+    progress.finish()
+    return _by_frame(graph, found.run, frames), found.report()
+
+
+def _by_frame(graph: Graph, raw: Any, frames: int) -> SimResult:
     values = {
         key: np.ascontiguousarray(array[lag : lag + frames])
         for key, array in raw.by_step.items()
         for lag in (graph.lags[key.rsplit(".", 1)[0]],)
     }
-    return SimResult(frames=frames, values=values, counts={}), raw
+    return SimResult(frames=frames, values=values, counts={})
 
 
 def _lava_with_progress(graph: Graph, inputs: Inputs, **options: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What is copied into a bundle as it stands."""

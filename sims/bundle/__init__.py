@@ -1,0 +1,1 @@
+"""A run packed for others: graph, inputs, expected integers, and how to tell whether they match."""
