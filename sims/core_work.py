@@ -12,8 +12,8 @@ from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.nodes import LIF, Delta, LinearAttention, Node
 from conversion.placement import NOWHERE, Placement
+from sims.fast.kernels import payload_bits
 from sims.fast.past import key_of
-from sims.fast.payload import payload_bits
 from sims.fast.rows import Rows, dense
 from sims.reach import CONNECTIONS, destinations, synapses_of
 

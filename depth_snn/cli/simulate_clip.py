@@ -132,7 +132,7 @@ def _run(
 
             counts = stream(
                 graph, frames_in(inputs, graph, chunk), all_of(sinks), probes=ports,
-                overflow=args.overflow, chunk=chunk, on_frame=watch,
+                overflow=args.overflow, chunk=chunk, on_frame=watch, threads=args.threads or 1,
             )  # fmt: skip
     except KeyboardInterrupt:
         raise KeyboardInterrupt(

@@ -111,7 +111,9 @@ class PyRestoreGateModel(PyLoihiProcessModel):  # type: ignore[misc]
     def _admit(self, base: int, costs: IntArray, admitted: IntArray) -> int:
         """Admit wanted regions from strongest to weakest; returns the MACs spent."""
         p = self.proc_params
-        level = min(int(self.level[0]) + base * p["refill_percent"] // 100, p["capacity"])
+        refilled = int(self.level[0]) + base * p["refill_percent"] // 100
+        self._fit(base * p["cap_percent"], base * p["refill_percent"], refilled)
+        level = min(refilled, p["capacity"])
         purse = min(level, base * p["cap_percent"] // 100)
         spent = 0
         wanted = [r for r in range(p["regions"]) if self.owed[r] > 0]
@@ -128,3 +130,12 @@ class PyRestoreGateModel(PyLoihiProcessModel):  # type: ignore[misc]
                 self.strength[r] = 0
         self.level[0] = level - spent
         return spent
+
+    def _fit(self, *registers: int) -> None:
+        """Refuse what a register of 64 bits cannot hold; Python's integers go on beyond it."""
+        for value in registers:
+            if not -(1 << 63) <= value < 1 << 63:
+                raise OverflowError(
+                    f"node {self.proc_params['name']!r}: register = {value} at step "
+                    f"{self.time_step - 1} does not fit 64 bits; lower its inputs"
+                )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from conversion.nodes import LinearAttention
 from sims.fast.body import Arrivals, Departures, open_tokens
 from sims.fast.exact import product
-from sims.fast.payload import payload_bits
+from sims.fast.kernels import payload_bits
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
 from sims.fast.width import Width

@@ -33,21 +33,21 @@ class DenseBody:
         self.tally.frame(synaptic_operations=rows.events() * per_message)
         if not rows.tokens.size:
             return {"out": Rows(rows.tokens, np.zeros((0, self._shape[1]), np.int64), self._shape)}
-        out, proven = self._times(rows.values)
+        out, proven = self._times(rows.values, rows.peak)
         if not proven:
             out = self._width.keep_rows("out", rows.tokens, out)
         return {"out": Rows(rows.tokens, out, self._shape)}
 
-    def _times(self, values: IntArray) -> tuple[IntArray, bool]:
+    def _times(self, values: IntArray, high: int | None) -> tuple[IntArray, bool]:
         """Products of rows (n, repeat·C_in), (n, repeat·C_out), and whether they must fit."""
         if self._repeat == 1:
-            return self._weight.times(values, self._width, "out")
+            return self._weight.times(values, self._width, "out", high)
         groups = values.reshape(values.shape[0] * self._repeat, -1)
         speaking = np.flatnonzero(groups.any(axis=1))
         if 2 * speaking.size > groups.shape[0]:
-            out, proven = self._weight.times(groups, self._width, "out")
+            out, proven = self._weight.times(groups, self._width, "out", high)
             return out.reshape(values.shape[0], -1), proven
-        few, proven = self._weight.times(groups[speaking], self._width, "out")
+        few, proven = self._weight.times(groups[speaking], self._width, "out", high)
         out = np.zeros((groups.shape[0], few.shape[1]), np.int64)
         out[speaking] = few
         return out.reshape(values.shape[0], -1), proven

@@ -47,7 +47,7 @@ class ConvBody:
             at = reached_outputs(rows.tokens, self._grid, self._rule, self._reached)
         if not at.size:
             return {"out": Rows(at, np.zeros((0, self._shape[1]), np.int64), self._shape)}
-        high = peak(rows.values)
+        high = peak(rows.values) if rows.peak is None else rows.peak
         # In the type of the product from the start: the windows are many times the messages.
         values = rows.values.astype(self._weight.form(high))
         self._row_of[rows.tokens] = np.arange(rows.tokens.size)

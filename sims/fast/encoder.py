@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from conversion.nodes import Delta, SigmaDelta
 from sims.fast.body import Arrivals, Departures, open_tokens
-from sims.fast.kernels import add_rows, encode, first_outside
-from sims.fast.payload import payload_bits
+from sims.fast.exact import peak as largest
+from sims.fast.kernels import add_rows, encode, first_outside, payload_bits
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
 from sims.fast.width import Registers, TooWide, Width
@@ -56,9 +56,9 @@ class DeltaBody:
         return open_tokens(inputs, self._stage)
 
     def _send(self, source: IntArray, rows: IntArray, tokens: IntArray, opened: int) -> Departures:
-        count, messages = 0, 0
+        count, messages, bits, peak = 0, 0, 0, 0
         if tokens.size:
-            count, messages = encode(
+            count, messages, bits, peak = encode(
                 source,
                 rows,
                 tokens,
@@ -74,14 +74,15 @@ class DeltaBody:
             kept = self._message.keep_rows("message", sent_by, out)
             if kept is not out:  # what wrapped may be 0
                 out, tight, messages = kept, False, int(np.count_nonzero(kept))
+                bits, peak = payload_bits(kept), largest(kept)
         total, channels = self._shape
         self.tally.frame(
             messages=messages,
             updates_active=opened * channels,
             updates_idle=(total - opened) * channels,
-            message_bits=payload_bits(out),
+            message_bits=bits,
         )
-        return {"out": Rows(sent_by, out, self._shape, tight=tight, nonzero=messages)}
+        return {"out": Rows(sent_by, out, self._shape, tight, messages, peak)}
 
 
 class SigmaDeltaBody(DeltaBody):
@@ -100,7 +101,8 @@ class SigmaDeltaBody(DeltaBody):
 
     def step(self, inputs: Arrivals) -> Departures:
         """One frame: values on port in, added, and gate (S, N), if gated, to messages."""
-        arrived = [as_rows(signal) for signal in inputs["in"]]
+        # Rows of zeros may be among them: to look for them costs more than to add them.
+        arrived = [s if isinstance(s, Rows) else as_rows(s) for s in inputs["in"]]
         for rows in arrived:
             add_rows(self._sigma, rows.tokens, rows.values, self._waiting)
         for rows in arrived:

@@ -5,9 +5,45 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
+from depth_snn.compiled import compiled, part
 
 IntArray = npt.NDArray[np.int64]
+
+
+@part
+def row_bits(row: IntArray, peak: int) -> int:
+    """As :func:`payload_bits` for one row, none of whose entries is larger than ``peak``.
+
+    Digit by digit over the row, so that the compiler does several entries at once.
+    """
+    bits = 0
+    for c in range(row.shape[0]):
+        bits += row[c] != 0
+    place = 0
+    while peak >> place != 0:
+        for c in range(row.shape[0]):
+            rest = row[c] ^ (row[c] >> 63)
+            bits += (rest >> place) != 0
+        place += 1
+    return bits
+
+
+@part
+def row_peak(row: IntArray) -> int:
+    """Largest magnitude."""
+    peak = 0
+    for c in range(row.shape[0]):
+        peak = max(peak, abs(row[c]))
+    return peak
+
+
+@compiled
+def payload_bits(values: IntArray) -> int:
+    """Sum over the non-zero entries of (n, C), each as the shortest two's complement number."""
+    bits = 0
+    for i in range(values.shape[0]):
+        bits += row_bits(values[i], row_peak(values[i]))
+    return bits
 
 
 @compiled
@@ -43,7 +79,7 @@ def encode(
     sent: IntArray,
     out: IntArray,
     out_tokens: IntArray,
-) -> tuple[int, int]:
+) -> tuple[int, int, int, int]:
     """The rule of docs/fixed_point.md §3 for open tokens.
 
     Args:
@@ -57,12 +93,13 @@ def encode(
         out_tokens: Receives their tokens (≥ n,).
 
     Returns:
-        Number of rows with a message, number of messages.
+        Number of rows with a message, number of messages, bits of their payloads, and the largest
+        magnitude of one.
     """
     shift, lo, hi, threshold = rule
     half = (1 << shift) >> 1
     shared = bias.shape[0] == 1
-    rows, messages = 0, 0
+    rows, messages, bits, peak = 0, 0, 0, 0
     for j in range(tokens.shape[0]):
         i, s = tokens[j], source_rows[j]
         b = 0 if shared else i
@@ -78,6 +115,9 @@ def encode(
             else:
                 out[rows, c] = 0
         if messages > before:
+            high = row_peak(out[rows])
+            peak = max(peak, high)
+            bits += row_bits(out[rows], high)
             out_tokens[rows] = i
             rows += 1
-    return rows, messages
+    return rows, messages, bits, peak

@@ -20,6 +20,7 @@ class Rows:
         shape: The whole value's shape (N, C).
         tight: Whether every row is known to have a non-zero entry.
         nonzero: Number of non-zero entries where it is known.
+        peak: Largest magnitude of an entry where it is known.
     """
 
     tokens: IntArray
@@ -27,6 +28,7 @@ class Rows:
     shape: tuple[int, ...]
     tight: bool = False
     nonzero: int | None = None
+    peak: int | None = None
 
     def events(self) -> int:
         """Number of non-zero entries."""
@@ -38,8 +40,8 @@ class Rows:
             return self
         full = self.values.any(axis=1)
         if full.all():
-            return Rows(self.tokens, self.values, self.shape, True, self.nonzero)
-        return Rows(self.tokens[full], self.values[full], self.shape, True, self.nonzero)
+            return Rows(self.tokens, self.values, self.shape, True, self.nonzero, self.peak)
+        return Rows(self.tokens[full], self.values[full], self.shape, True, self.nonzero, self.peak)
 
     def positions_of(self, tokens: IntArray) -> IntArray:
         """Row of each of ``tokens`` in ``values``, −1 where that token's row is zero."""

@@ -25,7 +25,7 @@ from sims.fast.build import body_of
 from sims.fast.checks import frames_of, probed, require_names, require_runnable
 from sims.fast.past import Key, Past, key_of
 from sims.fast.rows import Signal, dense, store
-from sims.fast.source import InputBody, expected
+from sims.fast.source import InputBody, checked, expected
 from sims.fast.spiking import Program, program_of
 from sims.fast.warm_up import frames_before, warm_up
 from sims.fast.width import REGISTERS, Registers, TooWide
@@ -171,6 +171,13 @@ class FastSimulator:
             if on_frame is not None:
                 on_frame(f)
         return values
+
+    def check(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> None:
+        """Raise InputError if these are no inputs of one frame; see :meth:`step`."""
+        sources = {n.name: n for n in self._graph.nodes if isinstance(n, Input)}
+        require_names(frame_inputs, sources)
+        for name, node in sources.items():
+            checked(node, frame_inputs[name], node.shape)
 
     def _run_frame(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[str, IntArray]:
         """One frame of a program, (1, *shape) each."""

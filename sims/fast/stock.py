@@ -6,7 +6,7 @@ import numpy as np
 
 from conversion.nodes import StockSigmaDelta
 from sims.fast.body import Arrivals, Departures
-from sims.fast.payload import payload_bits
+from sims.fast.kernels import payload_bits
 from sims.fast.rows import dense
 from sims.fast.tally import Tally
 from sims.fast.width import HOST, Registers, Width

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from sims.fast.simulator import FastSimulator
 from sims.overflow import Overflow
 
 IntArray = npt.NDArray[np.int64]
+Frames = Iterator[Mapping[str, npt.ArrayLike]]
+Watch = Callable[[int], None] | None
 Sink = Callable[[int, Mapping[str, IntArray]], None]
 """Takes the number of the first frame and some frames of each probed value, (n, *shape).
 
@@ -28,7 +31,8 @@ def stream(
     probes: Collection[str] | None = None,
     overflow: Overflow = "strict",
     chunk: int = 16,
-    on_frame: Callable[[int], None] | None = None,
+    on_frame: Watch = None,
+    threads: int = 1,
 ) -> Mapping[str, NodeCounts]:
     """Run frames as they come; memory does not grow with their number but for the counts.
 
@@ -40,6 +44,7 @@ def stream(
         overflow: What a value outside its register does (docs/fixed_point.md §9).
         chunk: Frames handed on at a time, at least 1.
         on_frame: Called with the frame number after each frame.
+        threads: Threads that a spiking network may use; the integers do not depend on them.
 
     Returns:
         The counts of every node, by frame.
@@ -49,7 +54,45 @@ def stream(
         InputError: naming the frame, if an input is not what its node takes.
         OverflowInGraph: naming node, index and frame.
     """
-    simulator = FastSimulator(graph, probes, overflow=overflow)
+    simulator = FastSimulator(graph, probes, overflow=overflow, threads=threads)
+    through = _in_blocks if simulator.compiled else _one_by_one
+    through(simulator, iter(frames), sink, chunk, on_frame)
+    return simulator.counts
+
+
+def _in_blocks(
+    simulator: FastSimulator, frames: Frames, sink: Sink, chunk: int, on_frame: Watch
+) -> None:
+    """A program takes a chunk in one call."""
+    while block := list(islice(frames, chunk)):
+        first = simulator.frames
+        try:
+            names = block[0].keys()
+            stacked = {name: np.stack([np.asarray(f[name]) for f in block]) for name in names}
+            values = simulator.run(stacked)
+        except (InputError, KeyError, ValueError):
+            _name_the_frame(simulator, block, first)
+            raise
+        sink(first, values)
+        if on_frame is not None:
+            for frame in range(first, first + len(block)):
+                on_frame(frame)
+
+
+def _name_the_frame(
+    simulator: FastSimulator, block: list[Mapping[str, npt.ArrayLike]], first: int
+) -> None:
+    """Find which frame of a block is no input of the network."""
+    for number, inputs in enumerate(block, first):
+        try:
+            simulator.check(inputs)
+        except InputError as error:
+            raise InputError(f"frame {number}: {error}") from None
+
+
+def _one_by_one(
+    simulator: FastSimulator, frames: Frames, sink: Sink, chunk: int, on_frame: Watch
+) -> None:
     held = {text: np.zeros((chunk, *shape), np.int64) for text, shape in simulator.shapes.items()}
     filled = 0
     for number, inputs in enumerate(frames):
@@ -67,4 +110,3 @@ def stream(
             on_frame(number)
     if filled:
         sink(simulator.frames - filled, {text: array[:filled] for text, array in held.items()})
-    return simulator.counts
