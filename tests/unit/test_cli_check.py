@@ -133,7 +133,7 @@ def test_propose_then_pass_then_refuse_to_overwrite(finished: Path, tmp_path: Pa
         (("--budget", "kept.toml", "--junit", "."), ("is a folder",)),
         (("--budget", "kept.toml", "--junit", "a.out", "--json", "a.out"), ("is --json too",)),
         (("--budget", "kept.toml", "--json", "kept.toml"), ("kept.toml too",)),
-        (("--budget", "."), (".: cannot be read", "directory")),
+        (("--budget", "."), (".: is a folder",)),
         (("--budget", "none.toml"), ("none.toml: no such file",)),
         (("--budget", "bytes.toml"), ("bytes.toml: not UTF-8",)),
         (("--budget", "deep.toml"), ("deep.toml: not valid TOML",)),
