@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from conversion.nodes import Node
+from conversion.order import in_order
 from depth_snn.errors import GraphError
 
 ADDING_PORTS = frozenset(
@@ -20,13 +21,18 @@ ADDING_PORTS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """A connection from an output port to an input port, ``delay`` steps long."""
+    """A connection from an output port to an input port, ``delay`` steps long.
+
+    A ``recurrent`` edge closes a loop: it hands on values as any other does, but has no part in
+    the order of the nodes, their lags and the balance (docs/fixed_point.md §1).
+    """
 
     source: str
     target: str
     port: str = "in"
     source_port: str = "out"
     delay: int = 0
+    recurrent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +68,9 @@ class Graph:
             self._check_edge(edge)
         self._check_ports()
         _ = self.order
+        for edge in self.edges:
+            if edge.recurrent:
+                self._check_recurrent(edge)
 
     def _check_edge(self, edge: Edge) -> None:
         for end in (edge.source, edge.target):
@@ -87,6 +96,17 @@ class Graph:
             raise GraphError(
                 f"node {target.name!r}: stage {stage}, "
                 f"but the mask of {edge.source!r} has {got[0]} rows"
+            )
+
+    def _check_recurrent(self, edge: Edge) -> None:
+        where = f"edge {edge.source} -> {edge.target} (recurrent)"
+        if self.dialect != "quantised":
+            raise GraphError(f"{where}: only quantised graphs have loops; this one is float")
+        back = self.frames_back(edge)
+        if back < 1:
+            raise GraphError(
+                f"{where}: would bring {'its own frame' if back == 0 else 'a frame to come'}; "
+                f"a delay of {edge.delay + 1 - back} brings the frame before"
             )
 
     def _check_ports(self) -> None:
@@ -117,41 +137,63 @@ class Graph:
         return MappingProxyType({k: tuple(v) for k, v in into.items()})
 
     @cached_property
+    def forward(self) -> Mapping[str, tuple[Edge, ...]]:
+        """Edges into each node that are not recurrent."""
+        into = self.incoming.items()
+        return MappingProxyType({k: tuple(e for e in v if not e.recurrent) for k, v in into})
+
+    @cached_property
     def order(self) -> tuple[Node, ...]:
-        """Nodes in an order in which every source precedes its targets.
+        """Nodes in an order in which every source precedes its targets, recurrent edges aside.
 
         Raises:
-            GraphError: if the edges form a cycle.
+            GraphError: if the other edges form a cycle.
         """
-        waiting = {n.name: len(self.incoming[n.name]) for n in self.nodes}
-        places = {n.name: i for i, n in enumerate(self.nodes)}
-        after: dict[str, list[str]] = {n.name: [] for n in self.nodes}
-        for edge in self.edges:
-            after[edge.source].append(edge.target)
-        done: list[Node] = []
-        ready = [name for name, count in waiting.items() if not count]
-        while ready:
-            done.extend(self.by_name[name] for name in ready)
-            freed = []
-            for name in ready:
-                del waiting[name]
-                for target in after[name]:
-                    waiting[target] -= 1
-                    if not waiting[target]:
-                        freed.append(target)
-            ready = sorted(freed, key=places.__getitem__)
-        if waiting:
-            raise GraphError(f"graph {self.name!r}: cycle through {', '.join(sorted(waiting))}")
-        return tuple(done)
+        links = ((e.source, e.target) for e in self.edges if not e.recurrent)
+        done, stuck = in_order(self.nodes, links)
+        if stuck:
+            raise GraphError(
+                f"graph {self.name!r}: cycle through {', '.join(stuck)}; make the edge that closes "
+                "it recurrent"
+            )
+        return done
+
+    @cached_property
+    def order_within_step(self) -> tuple[Node, ...]:
+        """Nodes in an order in which what a node needs of its own step is there.
+
+        A node of latency 1 shows from the beginning of a step what it computed in the one before,
+        and an edge with a delay what its source showed earlier; neither has to be waited for.
+
+        Raises:
+            GraphError: if a loop takes no step, as in a graph that is not balanced it may.
+        """
+        links = (
+            (e.source, e.target)
+            for e in self.edges
+            if not e.delay and not self.by_name[e.source].latency
+        )
+        done, stuck = in_order(self.nodes, links)
+        if stuck:
+            raise GraphError(
+                f"graph {self.name!r}: the loop through {', '.join(stuck)} takes no step; give "
+                "its recurrent edge a longer delay"
+            )
+        return done
 
     @cached_property
     def lags(self) -> Mapping[str, int]:
         """Step at which frame 0 appears at each node's output (docs/fixed_point.md §1)."""
         lag: dict[str, int] = {}
         for node in self.order:
-            arrivals = [lag[e.source] + e.delay for e in self.incoming[node.name]]
+            arrivals = [lag[e.source] + e.delay for e in self.forward[node.name]]
             lag[node.name] = max(arrivals, default=0) + node.latency
         return MappingProxyType(lag)
+
+    def frames_back(self, edge: Edge) -> int:
+        """How many frames older than its target's what an edge brings is: m of a recurrent one."""
+        arrive = self.lags[edge.target] - self.by_name[edge.target].latency
+        return self.lags[edge.source] + edge.delay - arrive
 
     def of_kind(self, kind: str) -> tuple[Node, ...]:
         """All nodes of one kind, in the order of the graph."""
@@ -167,7 +209,7 @@ def unbalanced_edges(graph: Graph) -> list[str]:
     faults = []
     for node in graph.nodes:
         arrive = graph.lags[node.name] - node.latency
-        for edge in graph.incoming[node.name]:
+        for edge in graph.forward[node.name]:
             at = graph.lags[edge.source] + edge.delay
             if at != arrive:
                 faults.append(

@@ -14,18 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from conversion.graph import Edge, Graph
-from conversion.nodes import QUANTISED_NODES, Node
+from conversion.nodes import QUANTISED_NODES, Node, Sparse
 from depth_snn.errors import GraphError, one_line
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 
 FORMAT = "depth-snn-graph"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """2 added Conv, Regroup, ``repeat`` of Dense and ``gated`` of encoders; 3 added Delay, SumPool,
-windows that are not square, and channels, bias and further resets of LIF. Older files are read as
-they were."""
+windows that are not square, and channels, bias and further resets of LIF; 4 added Sparse and
+recurrent edges. Older files are read as they were."""
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
-"""Numbers in all arrays of a file, and in any value that a node shows."""
+"""Numbers in any value that a node shows, and in all arrays of a file: 64 bits each in memory, or
+as many as they have in the file where a node keeps them narrow."""
 MAX_CHANNELS = 2**20
 """Channels of a node: an Output without a bias makes a zero for each before it is checked."""
 MAX_DELAY = 2**20
@@ -75,7 +76,7 @@ def _write(graph: Graph, file: h5py.File) -> None:
     file.attrs["name"] = _fixed(graph.name)
     file.attrs["dialect"] = _fixed(graph.dialect)
     file.create_dataset("meta", data=_json_bytes(dict(graph.meta)))
-    edges = [[e.source, e.target, e.port, e.source_port, e.delay] for e in graph.edges]
+    edges = [_row(edge) for edge in graph.edges]
     file.create_dataset("edges", data=_json_bytes(edges))
     nodes = file.create_group("nodes")
     for index, node in enumerate(graph.nodes):
@@ -98,12 +99,12 @@ def _json_bytes(value: Any) -> npt.NDArray[np.uint8]:
     return np.frombuffer(json.dumps(value, sort_keys=True).encode(), dtype=np.uint8)
 
 
-def _smallest(array: npt.NDArray[np.int64]) -> npt.NDArray[np.signedinteger[Any]]:
+def _smallest(array: npt.NDArray[Any]) -> npt.NDArray[np.signedinteger[Any]]:
     """The same integers in the narrowest signed type, so that files stay small."""
     low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
     for kind in (np.int8, np.int16, np.int32):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-            return array.astype(kind)
+            return array.astype(kind, copy=False)
     return array
 
 
@@ -159,15 +160,25 @@ def _read(file: h5py.File) -> Graph:
     )
 
 
+def _row(edge: Edge) -> list[Any]:
+    row = [edge.source, edge.target, edge.port, edge.source_port, edge.delay]
+    return [*row, True] if edge.recurrent else row
+
+
 def _edge(row: Any) -> Edge:
-    """An edge from its row in the file: source, target, port, source port, delay."""
-    texts, delay = (row[:4], row[4]) if isinstance(row, list) and len(row) == 5 else ([], 0)
+    """An edge from its row in the file; a recurrent one ends in true."""
+    known = isinstance(row, list) and (len(row) == 5 or (len(row) == 6 and row[5] is True))
+    texts, delay = (row[:4], row[4]) if known else ([], 0)
     if len(texts) < 4 or not all(type(text) is str for text in texts):
-        raise GraphError(f"edges: {row!r:.100} is not [source, target, port, source port, delay]")
+        form = "[source, target, port, source port, delay], true behind it where recurrent"
+        raise GraphError(f"edges: {row!r:.100} is not {form}")
     if type(delay) is not int or not 0 <= delay <= MAX_DELAY:
         raise GraphError(f"edges: delay {delay!r:.100} of {texts[0]!r} is outside 0..{MAX_DELAY}")
     source, target, port, source_port = texts
-    return Edge(source=source, target=target, port=port, source_port=source_port, delay=delay)
+    return Edge(
+        source=source, target=target, port=port, source_port=source_port, delay=delay,
+        recurrent=len(row) == 6,
+    )  # fmt: skip
 
 
 def _dialect(file: h5py.File) -> str:
@@ -190,9 +201,11 @@ def _check_sizes(groups: h5py.Group) -> None:
             if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "i":
                 raise GraphError(f"{name!r} is not an array of integers")
             _check_storage(dataset, name)
-            total += int(dataset.size)
-    if total > MAX_VALUES:
-        raise GraphError(f"{total} numbers in arrays, more than the limit of {MAX_VALUES}")
+            narrow = groups[key].attrs.get("kind") == _fixed(Sparse.kind)
+            total += dataset.size * (dataset.dtype.itemsize if narrow else 8)
+    if total > 8 * MAX_VALUES:
+        numbers = f"{total // 8} numbers in arrays"
+        raise GraphError(f"{numbers}, more than the limit of {MAX_VALUES}")
 
 
 def _check_link(group: h5py.Group, name: str) -> None:
@@ -233,6 +246,7 @@ def _read_node(group: h5py.Group) -> Node:
         if key in values:
             raise GraphError(f"node {name!r}: {key!r} is given both as text and as an array")
         values[key] = dataset[()]
+        values[key].setflags(write=False)  # so that a node may keep it without a copy
     for field in fields(QUANTISED_NODES[kind]):
         if field.name in values and not _fits(values[field.name], str(field.type)):
             raise GraphError(f"node {name!r} ({kind}): {field.name} is no {field.type}")
@@ -252,7 +266,7 @@ def _read_node(group: h5py.Group) -> Node:
 
 def _fits(value: Any, kind: str) -> bool:
     """Whether a value read from a file is of the type a field is declared with."""
-    if kind == "IntArray":
+    if kind.endswith("Array"):
         return isinstance(value, np.ndarray)
     if kind == "int":
         return type(value) is int and abs(value) < 2**62

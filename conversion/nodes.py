@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from conversion.connections import WEIGHT_MAX, Conv, Dense, Regroup, Skip, SumPool
 from conversion.host_nodes import HOST_NODES, HostNode, HostNorm, HostTable, SoftmaxAttention
 from conversion.node import IntArray, Node, Place, frozen_int
+from conversion.sparse import Sparse
 from conversion.spiking import LIF, Delay
 from conversion.stock_sigma_delta import StockSigmaDelta
 
 __all__ = [
-    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Conv", "Delay", "Delta", "Dense", "HostNode",
-    "HostNorm", "HostTable", "Input", "IntArray", "LinearAttention", "Node", "Output", "Regroup",
-    "RestoreGate", "SigmaDelta", "Skip", "SoftmaxAttention", "StockSigmaDelta", "SumPool",
+    "LIF", "QUANTISED_NODES", "WEIGHT_MAX", "Connection", "Conv", "Delay", "Delta", "Dense",
+    "HostNode", "HostNorm", "HostTable", "Input", "IntArray", "LinearAttention", "Node",
+    "Output", "Regroup", "RestoreGate", "SigmaDelta", "Skip", "SoftmaxAttention", "Sparse",
+    "StockSigmaDelta", "SumPool",
 ]  # fmt: skip
 
 
@@ -207,11 +209,14 @@ class Output(Node):
     input_shape = output_shape
 
 
+Connection: TypeAlias = Dense | Sparse | Conv | SumPool | Skip | Regroup
+"""What hands on messages through synapses, and has neither state nor gate."""
+
 QUANTISED_NODES: dict[str, type[Node]] = {
     cls.kind: cls
     for cls in (
         Input, Delta, SigmaDelta, Dense, Conv, Skip, Regroup, LinearAttention, LIF, RestoreGate,
-        Output, Delay, SumPool, StockSigmaDelta,
+        Output, Delay, SumPool, StockSigmaDelta, Sparse,
     )
 }  # fmt: skip
 """Registry that drives saving, loading and the round-trip tests."""

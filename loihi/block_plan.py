@@ -157,7 +157,7 @@ def _attention(graph: Graph, end: Node) -> dict[str, Node] | None:
 
 
 def _plan(graph: Graph, kind: BlockKind, parts: dict[str, Node] | None) -> BlockPlan | None:
-    """The block of these parts, or None where it has two entries, two masks, or a second end."""
+    """The block of these parts; None if it has two entries, masks or ends, or a loop into it."""
     if parts is None:
         return None
     role_of = {node.name: role for role, node in parts.items()}
@@ -169,6 +169,8 @@ def _plan(graph: Graph, kind: BlockKind, parts: dict[str, Node] | None) -> Block
         if edge.target not in role_of:
             if edge.source in role_of and edge.source != end:
                 return None
+        elif edge.recurrent:
+            return None
         elif edge.source in role_of:
             inner.append(edge)
         else:

@@ -22,6 +22,7 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
+    Sparse,
     StockSigmaDelta,
     SumPool,
 )
@@ -36,6 +37,7 @@ from loihi.processes.linear_attention import LinearAttention as AttentionProcess
 from loihi.processes.output import Accumulator
 from loihi.processes.restore_gate import RestoreGate as RestoreGateProcess
 from loihi.processes.softmax_attention import SoftmaxAttention
+from loihi.processes.sparse import Synapses
 from loihi.processes.spiking import Delay as DelayProcess
 from loihi.processes.spiking import SumPool as SumPoolProcess
 from loihi.processes.token_dense import Skip as SkipProcess
@@ -85,6 +87,10 @@ def _host(graph: Graph, node: HostNode) -> Any:
 
 def _dense(_: Graph, node: Dense) -> Any:
     return TokenDense(name=node.name, **node.attributes())
+
+
+def _sparse(_: Graph, node: Sparse) -> Any:
+    return Synapses(name=node.name, node=node)
 
 
 def _conv(_: Graph, node: Conv) -> Any:
@@ -152,6 +158,7 @@ _BUILDERS: dict[str, Callable[[Graph, Any], Any]] = {
     "Delta": _encoder,
     "SigmaDelta": _encoder,
     "Dense": _dense,
+    "Sparse": _sparse,
     "Conv": _conv,
     "Skip": _skip,
     "Regroup": _regroup,

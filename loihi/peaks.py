@@ -7,14 +7,15 @@ import numpy as np
 from conversion.graph import Graph
 from conversion.nodes import (
     LIF,
-    Conv,
+    Connection,
     Delay,
     Delta,
-    Dense,
     Input,
+    Node,
     Regroup,
     RestoreGate,
     Skip,
+    Sparse,
     StockSigmaDelta,
     SumPool,
 )
@@ -27,9 +28,24 @@ def peak(graph: Graph, name: str, port: str = "out") -> int | None:
     """Largest magnitude that output ``port`` of node ``name`` can show at any step.
 
     Returns:
-        The bound, or None where the node's own constants do not give one.
+        The bound, or None where the nodes' own constants do not give one.
     """
-    node = graph.by_name[name]
+    node, passed = graph.by_name[name], [name]
+    while isinstance(node, Connection | Delay):
+        edge = graph.incoming[node.name][0]
+        node, port = graph.by_name[edge.source], edge.source_port
+        if node.name in passed:
+            return None  # a loop of connections alone
+        passed.append(node.name)
+    top = _source_peak(node, port)
+    for name in reversed(passed[:-1]):
+        if top is not None:
+            top = _through(graph.by_name[name], top)
+    return top
+
+
+def _source_peak(node: Node, port: str) -> int | None:
+    """The same of a node that does not hand on what comes in."""
     if isinstance(node, Input):
         return max(abs(node.lo), abs(node.hi))
     if isinstance(node, Delta):
@@ -39,27 +55,30 @@ def peak(graph: Graph, name: str, port: str = "out") -> int | None:
         return MEMBRANE if port == "membrane" else 1
     if isinstance(node, RestoreGate):
         return None if port == "ledger" else 1
-    if isinstance(node, StockSigmaDelta):
-        return 1 << (node.message_bits - 1)
-    if isinstance(node, Delay):
-        edge = graph.incoming[name][0]
-        return peak(graph, edge.source, edge.source_port)
-    if isinstance(node, (Dense, Conv, Skip, Regroup, SumPool)):
-        total = sum_peak(graph, node)
-        return None if total is None else total << node.exponent
-    return None
+    return 1 << (node.message_bits - 1) if isinstance(node, StockSigmaDelta) else None
 
 
-def sum_peak(graph: Graph, node: Dense | Conv | Skip | Regroup | SumPool) -> int | None:
-    """Largest magnitude of a connection's sum before its shift."""
-    edge = graph.incoming[node.name][0]
-    arriving = peak(graph, edge.source, edge.source_port)
-    if arriving is None or isinstance(node, (Skip, Regroup)):
+def _through(node: Node, arriving: int) -> int:
+    """Largest magnitude behind a connection or a Delay."""
+    return _summed(node, arriving) << node.exponent if isinstance(node, Connection) else arriving
+
+
+def _summed(node: Connection, arriving: int) -> int:
+    if isinstance(node, Skip | Regroup):
         return arriving
     if isinstance(node, SumPool):
         return arriving * node.kernel_down * node.kernel_across
+    if isinstance(node, Sparse):
+        return arriving * node.sum_bound()
     by_channel = np.abs(node.weight.reshape(node.weight.shape[0], -1)).sum(axis=1)
     return arriving * int(by_channel.max(initial=0))
+
+
+def sum_peak(graph: Graph, node: Connection) -> int | None:
+    """Largest magnitude of a connection's sum before its shift."""
+    edge = graph.incoming[node.name][0]
+    arriving = peak(graph, edge.source, edge.source_port)
+    return None if arriving is None else _summed(node, arriving)
 
 
 def input_peak(graph: Graph, node: LIF) -> int | None:

@@ -41,6 +41,7 @@ _HOMES = {
     "MGMT_RESPONSE": "lava.magma.runtime.mgmt_token_enums",
     "enum_equal": "lava.magma.runtime.mgmt_token_enums",
     "Dense": "lava.proc.dense.process",
+    "Sparse": "lava.proc.sparse.process",
     "LIF": "lava.proc.lif.process",
     "LIFReset": "lava.proc.lif.process",
     "Delta": "lava.proc.sdn.process",

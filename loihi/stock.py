@@ -1,7 +1,7 @@
 """Stock Lava processes that compute a node exactly, as witnesses that nobody here wrote.
 
-Dense and Skip become Lava's ``Dense``, a LIF that resets to zero becomes Lava's ``LIF`` or
-``LIFReset``. Why Conv and Regroup become none is in docs/lava.md.
+Dense and Skip become Lava's ``Dense``, Sparse its ``Sparse``, a LIF that resets to zero becomes its
+``LIF`` or ``LIFReset``. Why Conv and Regroup become none is in docs/lava.md.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from conversion.graph import Graph
-from conversion.nodes import LIF, Dense, Node, Skip
+from conversion.nodes import LIF, Dense, Node, Skip, Sparse
 from depth_snn.errors import EngineError
 from loihi import shim
+from loihi.csr import csr_of
 from loihi.integers import MESSAGE_BITS
 from loihi.peaks import input_peak, sum_peak
 
@@ -43,7 +44,7 @@ def stock_suffices(graph: Graph, node: Node, *, needs_membrane: bool) -> bool:
         node: Any node of the quantised dialect.
         needs_membrane: Whether somebody reads the membrane, which the stock LIF does not send.
     """
-    if isinstance(node, (Dense, Skip)):
+    if isinstance(node, Dense | Skip | Sparse):
         return _below(sum_peak(graph, node), DOUBLED_SUM_LIMIT)
     if isinstance(node, LIF) and not needs_membrane and _stock_neuron(graph, node):
         return _below(input_peak(graph, node), CURRENT_LIMIT)
@@ -74,6 +75,8 @@ def stock_process(graph: Graph, node: Node) -> tuple[Any, dict[str, str]]:
     if isinstance(node, Skip):
         one = np.ones((1, 1), np.int64)
         return _synapses(node, node.tokens * node.channels, one, node.exponent), SYNAPSE_PORTS
+    if isinstance(node, Sparse):
+        return _sparse(node), SYNAPSE_PORTS
     assert isinstance(node, LIF)
     return _neurons(graph, node), NEURON_PORTS
 
@@ -109,10 +112,14 @@ def _synapses(node: Node, copies: int, weight: Any, exponent: int) -> Any:
             f"node {node.name!r}: a stock Lava Dense would hold {entries} weights, more than "
             f"{MAX_MATRIX}; run Lava without stock processes"
         )
-    return shim.Dense(
-        weights=np.kron(np.eye(copies, dtype=np.int32), 2 * weight).astype(np.int32),
-        weight_exp=exponent - 1,
-        num_message_bits=MESSAGE_BITS,
-        sign_mode=shim.SignMode.MIXED,
-        name=node.name,
-    )
+    doubled = np.kron(np.eye(copies, dtype=np.int32), 2 * weight).astype(np.int32)
+    return shim.Dense(weights=doubled, **_rule(node, exponent))
+
+
+def _sparse(node: Sparse) -> Any:
+    return shim.Sparse(weights=2 * csr_of(node, np.int32), **_rule(node, node.exponent))
+
+
+def _rule(node: Node, exponent: int) -> dict[str, Any]:
+    return {"weight_exp": exponent - 1, "num_message_bits": MESSAGE_BITS,
+            "sign_mode": shim.SignMode.MIXED, "name": node.name}  # fmt: skip

@@ -25,6 +25,7 @@ from conversion.nodes import (
     SigmaDelta,
     Skip,
     SoftmaxAttention,
+    Sparse,
     StockSigmaDelta,
     SumPool,
 )
@@ -159,8 +160,28 @@ def host_graph() -> Graph:
     return balance_delays(Graph(name="host", dialect="quantised", nodes=nodes, edges=edges))
 
 
+def loop_graph() -> Graph:
+    """Drive → LIF → Sparse → LIF, and back through a recurrent edge, and from a LIF to itself."""
+    nodes = (
+        Input(name="drive", shape=(3,), lo=-99, hi=99),
+        LIF(name="one", count=3, du=4095, dv=300, vth=40, reset="zero", bias=np.array([3, 0, 1])),
+        Sparse(name="to", count=2, starts=np.array([0, 1, 1, 3]), targets=np.array([1, 0, 1]),
+               weight=np.array([90, -3, 7]), exponent=1),
+        LIF(name="two", count=2, du=4095, dv=300, vth=10, reset="subtract"),
+        Sparse(name="back", count=3, starts=np.array([0, 2, 3]), targets=np.array([0, 2, 1]),
+               weight=np.array([-20, 30, 127]), exponent=0),
+    )  # fmt: skip
+    edges = (
+        Edge(source="drive", target="one"), Edge(source="one", target="to"),
+        Edge(source="to", target="two"), Edge(source="two", target="back"),
+        Edge(source="back", target="one", delay=1, recurrent=True),
+        Edge(source="one", target="one", delay=1, recurrent=True),
+    )  # fmt: skip
+    return Graph(name="loop", dialect="quantised", nodes=nodes, edges=edges)
+
+
 SEED_GRAPHS: dict[str, Callable[[], Graph]] = {
     "chain": chain_graph, "gate": gate_graph, "picture": picture_graph,
-    "spiking": spiking_graph, "host": host_graph,
+    "spiking": spiking_graph, "host": host_graph, "loop": loop_graph,
 }  # fmt: skip
 """Builders by name; a new node type belongs into one of them."""

@@ -19,6 +19,7 @@ from sims.fast.lif import LIFBody
 from sims.fast.pool import SumPoolBody
 from sims.fast.regroup import RegroupBody
 from sims.fast.softmax import SoftmaxAttentionBody
+from sims.fast.sparse import SparseBody
 from sims.fast.stock import StockSigmaDeltaBody
 from sims.fast.width import Registers, TooWide
 
@@ -50,6 +51,7 @@ BODIES: dict[str, Callable[[Any, Registers, bool], Body]] = {
     "SigmaDelta": lambda node, registers, _: SigmaDeltaBody(node, registers),
     "StockSigmaDelta": lambda node, registers, _: StockSigmaDeltaBody(node, registers),
     "Dense": lambda node, registers, _: DenseBody(node, registers.total),
+    "Sparse": lambda node, registers, _: SparseBody(node, registers.total),
     "Conv": lambda node, registers, _: ConvBody(node, registers.total),
     "SumPool": lambda node, registers, _: SumPoolBody(node, registers.total),
     "Regroup": lambda node, registers, _: RegroupBody(node, registers.total),

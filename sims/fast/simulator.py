@@ -3,8 +3,9 @@
 In a balanced graph every node sees all its inputs from one frame (docs/fixed_point.md §1), and
 before frame 0 arrives it sees zeros and closed gates, which change no state; an encoder without a
 gate opens when frame 0 arrives. So the nodes can be run in topological order once per frame,
-without the delays, and the values are those of step f + lag. A population whose bias speaks before
-frame 0 is the exception: :mod:`sims.fast.warm_up` runs the frames before frame 0.
+without the delays, and the values are those of step f + lag. A recurrent edge brings the value of
+an earlier frame, which :mod:`sims.fast.past` keeps. A population whose bias speaks before frame 0
+is the exception: :mod:`sims.fast.warm_up` runs the frames before frame 0.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from conversion.nodes import Input
 from depth_snn.errors import EngineError, GraphError, InputError, OverflowInGraph
 from sims.counts import NodeCounts
 from sims.fast.build import body_of
+from sims.fast.past import Key, Past, key_of
 from sims.fast.rows import Signal, dense, store
-from sims.fast.source import InputBody, checked
-from sims.fast.warm_up import warm_up
+from sims.fast.source import InputBody, checked, expected
+from sims.fast.spiking import Program, program_of
+from sims.fast.warm_up import frames_before, warm_up
 from sims.fast.width import STRICT, UNBOUNDED, TooWide
 from sims.result import SimResult
 
 IntArray = npt.NDArray[np.int64]
-Key = tuple[str, str]
 
 
 class FastSimulator:
@@ -40,18 +42,35 @@ class FastSimulator:
         strict: Whether a value outside its register raises (docs/fixed_point.md §9).
             Without it values are unbounded, up to the 63 bits this simulator can hold; beyond
             those it raises all the same.
+        threads: Threads that a spiking network may use; the integers do not depend on them.
 
     Raises:
         GraphError: if the graph is not quantised or not balanced, or a probe names no port of it.
     """
 
     def __init__(
-        self, graph: Graph, probes: Collection[str] | None = None, *, strict: bool = True
+        self,
+        graph: Graph,
+        probes: Collection[str] | None = None,
+        *,
+        strict: bool = True,
+        threads: int = 1,
     ) -> None:
         _require_runnable(graph)
+        self._graph = graph
         self._shown = _probed(graph, probes)
         self._frames = 0
         self._broken = False
+        ports = set(self._shown.values())
+        self._program = program_of(graph, ports, threads=threads) if strict else None
+        if self._program is None:
+            self._build(strict)
+        else:
+            self._program.warm_up(frames_before(graph))
+
+    def _build(self, strict: bool) -> None:
+        """The bodies that execute the nodes of a graph that is no program."""
+        graph = self._graph
         registers = STRICT if strict else UNBOUNDED
         read = {(e.source, e.source_port) for edges in graph.incoming.values() for e in edges}
         read.update(self._shown.values())
@@ -63,12 +82,13 @@ class FastSimulator:
         }
         self._feeds = {
             name: {
-                port: [(e.source, e.source_port) for e in graph.incoming[name] if e.port == port]
+                port: [key_of(graph, e) for e in graph.incoming[name] if e.port == port]
                 for port in graph.by_name[name].inputs
             }
             for name in self._bodies
         }
-        warm_up(graph, self._bodies, self._feeds)
+        self._past = Past(graph)
+        warm_up(graph, self._bodies, self._feeds, self._past)
 
     @property
     def frames(self) -> int:
@@ -76,8 +96,15 @@ class FastSimulator:
         return self._frames
 
     @property
+    def compiled(self) -> bool:
+        """Whether the network runs as a program (:mod:`sims.fast.spiking`)."""
+        return self._program is not None
+
+    @property
     def counts(self) -> Mapping[str, NodeCounts]:
         """Counts of every node over the frames taken so far."""
+        if self._program is not None:
+            return MappingProxyType(self._program.counts(self._frames))
         tallies = {name: source.tally for name, source in self._sources.items()}
         tallies.update((name, body.tally) for name, body in self._bodies.items())
         return MappingProxyType({name: t.counts(self._frames) for name, t in tallies.items()})
@@ -96,26 +123,106 @@ class FastSimulator:
             OverflowInGraph: naming node, index and frame.
             EngineError: after an error in an earlier frame, which left the state half way.
         """
+        if self._program is not None:
+            return {text: array[0] for text, array in self._run_frame(frame_inputs).items()}
         signals = self._advance(frame_inputs)
         return {text: dense(signals[key]).copy() for text, key in self._shown.items()}
+
+    def run(
+        self,
+        inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
+        *,
+        on_frame: Callable[[int], None] | None = None,
+    ) -> Mapping[str, IntArray]:
+        """Take many frames; the fastest way through a spiking network.
+
+        Args:
+            inputs: Integers or truth values (T, *shape) for each Input node, all of the same T.
+            on_frame: Called with the number of each frame, counted from the first of these.
+
+        Returns:
+            The probed values (T, *shape) by ``"node.port"``.
+
+        Raises:
+            InputError, OverflowInGraph, EngineError: as :meth:`step`.
+        """
+        frames = _frames_of(self._graph, inputs, ranged=self._program is None)
+        if self._program is not None:
+            return self._run_program(self._program, inputs, frames, on_frame)
+        values = self._zeros(frames)
+        for f in range(frames):
+            self.step_into(
+                {name: array[f] for name, array in inputs.items()},
+                {text: array[f] for text, array in values.items()},
+            )
+            if on_frame is not None:
+                on_frame(f)
+        return values
+
+    def _run_frame(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[str, IntArray]:
+        """One frame of a program, (1, *shape) each."""
+        assert self._program is not None
+        sources = {n.name: n for n in self._graph.nodes if isinstance(n, Input)}
+        _require_names(frame_inputs, sources)
+        frame = {
+            name: expected(node, frame_inputs[name], node.shape)[np.newaxis]
+            for name, node in sources.items()
+        }
+        return self._run_program(self._program, frame, 1, None)
+
+    def _run_program(
+        self,
+        program: Program,
+        inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
+        frames: int,
+        on_frame: Callable[[int], None] | None,
+    ) -> dict[str, IntArray]:
+        self._require_whole()
+        values, base = self._zeros(frames), self._frames
+        self._broken = True
+        for first, last in program.advance(inputs, base, frames):
+            for text, key in self._shown.items():
+                kept = values[text][first:last]
+                kept[...] = program.rows_of(key, last - first).reshape(kept.shape)
+            self._frames = base + last
+            for f in range(first, last) if on_frame is not None else ():
+                on_frame(f)
+        self._broken = False
+        return values
+
+    def _zeros(self, frames: int) -> dict[str, IntArray]:
+        """Room for the probed values of some frames."""
+        by_name = self._graph.by_name
+        return {
+            text: np.zeros((frames, *by_name[name].output_shape(port)), np.int64)
+            for text, (name, port) in self._shown.items()
+        }
+
+    def _require_whole(self) -> None:
+        if self._broken:
+            raise EngineError("an earlier frame failed; build a new simulator to go on")
 
     def step_into(
         self, frame_inputs: Mapping[str, npt.ArrayLike], values: Mapping[str, IntArray]
     ) -> None:
         """Take one frame and write the probed values into zeroed arrays, sparing a copy."""
+        if self._program is not None:
+            for text, array in self._run_frame(frame_inputs).items():
+                values[text][...] = array[0]
+            return
         signals = self._advance(frame_inputs)
         for text, key in self._shown.items():
             store(signals[key], values[text])
 
     def _advance(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[Key, Signal]:
-        if self._broken:
-            raise EngineError("an earlier frame failed; build a new simulator to go on")
+        self._require_whole()
         _require_names(frame_inputs, self._sources)
         self._broken = True
         signals: dict[Key, Signal] = {
             (name, "out"): source.present(frame_inputs[name])
             for name, source in self._sources.items()
         }
+        signals.update(self._past.shown())
         for name, body in self._bodies.items():
             feeds = self._feeds[name]
             arrivals = {port: tuple(signals[k] for k in keys) for port, keys in feeds.items()}
@@ -124,6 +231,7 @@ class FastSimulator:
             except TooWide as fault:
                 raise OverflowInGraph(f"node {name!r}, frame {self._frames}: {fault}") from None
             signals.update(((name, port), signal) for port, signal in departures.items())
+        self._past.keep(signals)
         self._broken = False
         self._frames += 1
         return signals
@@ -136,6 +244,7 @@ def simulate(
     strict: bool = True,
     probes: Collection[str] | None = None,
     on_frame: Callable[[int], None] | None = None,
+    threads: int = 1,
 ) -> SimResult:
     """Run a whole clip.
 
@@ -145,6 +254,7 @@ def simulate(
         strict: Whether a value outside its register raises.
         probes: The ``"node.port"`` values to keep, which sets the memory used; None for all.
         on_frame: Called with the frame number after each frame.
+        threads: Threads that a spiking network may use; the integers do not depend on them.
 
     Returns:
         The probed values, and the counts of every node.
@@ -154,21 +264,9 @@ def simulate(
         InputError: if an input is not what its node takes.
         OverflowInGraph: naming node, index and frame.
     """
-    simulator = FastSimulator(graph, probes, strict=strict)
-    frames = _frames_of(graph, inputs)
-    shown = _probed(graph, probes)
-    values = {
-        text: np.zeros((frames, *graph.by_name[name].output_shape(port)), np.int64)
-        for text, (name, port) in shown.items()
-    }
-    for f in range(frames):
-        simulator.step_into(
-            {name: array[f] for name, array in inputs.items()},
-            {text: array[f] for text, array in values.items()},
-        )
-        if on_frame is not None:
-            on_frame(f)
-    return SimResult(frames=frames, values=values, counts=simulator.counts)
+    simulator = FastSimulator(graph, probes, strict=strict, threads=threads)
+    values = simulator.run(inputs, on_frame=on_frame)
+    return SimResult(frames=simulator.frames, values=values, counts=simulator.counts)
 
 
 def _require_runnable(graph: Graph) -> None:
@@ -202,13 +300,17 @@ def _require_names(inputs: Mapping[str, object], expected: Collection[str]) -> N
         raise InputError(f"inputs: {what}; this graph takes {', '.join(sorted(expected))}")
 
 
-def _frames_of(graph: Graph, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> int:
+def _frames_of(
+    graph: Graph, inputs: Mapping[str, npt.NDArray[np.integer[Any]]], *, ranged: bool
+) -> int:
+    """Number of frames, the inputs checked: their ranges too, unless a program does that."""
     nodes = [n for n in graph.nodes if isinstance(n, Input)]
     _require_names(inputs, [n.name for n in nodes])
     lengths = {n.name: len(inputs[n.name]) for n in nodes}
     if len(set(lengths.values())) != 1:
         raise InputError(f"inputs: the numbers of frames differ: {lengths}")
     frames = next(iter(lengths.values()))
+    check = checked if ranged else expected
     for node in nodes:
-        checked(node, inputs[node.name], (frames, *node.shape))
+        check(node, inputs[node.name], (frames, *node.shape))
     return frames

@@ -15,10 +15,10 @@ from sims.fast.width import HOST
 IntArray = npt.NDArray[np.int64]
 
 
-def checked(
+def expected(
     node: Input, value: npt.ArrayLike, shape: tuple[int, ...]
 ) -> npt.NDArray[np.integer[Any]]:
-    """An input's array, of whole numbers, of ``shape`` and within the node's range.
+    """An input's array, of whole numbers and of ``shape``.
 
     Raises:
         InputError: saying which input is wrong and what is expected.
@@ -28,6 +28,18 @@ def checked(
         raise InputError(f"input {node.name!r}: expected integers, got {array.dtype}")
     if array.shape != shape:
         raise InputError(f"input {node.name!r}: expected shape {shape}, got {array.shape}")
+    return array
+
+
+def checked(
+    node: Input, value: npt.ArrayLike, shape: tuple[int, ...]
+) -> npt.NDArray[np.integer[Any]]:
+    """An input's array, of whole numbers, of ``shape`` and within the node's range.
+
+    Raises:
+        InputError: saying which input is wrong and what is expected.
+    """
+    array = expected(node, value, shape)
     lo, hi = max(node.lo, HOST.low), min(node.hi, HOST.high)
     if array.size and (int(array.min()) < lo or int(array.max()) > hi):
         raise InputError(

@@ -14,14 +14,16 @@ from conversion.graph import Graph
 from conversion.nodes import LIF, StockSigmaDelta
 from depth_snn.errors import OverflowInGraph
 from sims.fast.body import Body
+from sims.fast.past import Key, Past
 from sims.fast.rows import Signal
 from sims.fast.width import TooWide
 
-Key = tuple[str, str]
-
 
 def warm_up(
-    graph: Graph, bodies: Mapping[str, Body], feeds: Mapping[str, Mapping[str, list[Key]]]
+    graph: Graph,
+    bodies: Mapping[str, Body],
+    feeds: Mapping[str, Mapping[str, list[Key]]],
+    past: Past,
 ) -> None:
     """Bring every node to the state it has when frame 0 comes, and forget the counts.
 
@@ -29,11 +31,12 @@ def warm_up(
         graph: A balanced graph.
         bodies: The executing parts by node, in topological order, in their first state.
         feeds: The (node, port) each input port reads.
+        past: What recurrent edges bring, empty; afterwards that of the frames before frame 0.
 
     Raises:
         OverflowInGraph: naming node, index and frame.
     """
-    early = _frames_before(graph)
+    early = frames_before(graph)
     if not early:
         return
     empty: dict[Key, Signal] = {
@@ -46,7 +49,7 @@ def warm_up(
         if hasattr(body, "frame"):
             body.frame = min(0, begins[name])
     for f in range(-early, 0):
-        signals = dict(empty)
+        signals = empty | dict(past.shown())
         for name, body in bodies.items():
             if f < begins[name]:
                 continue
@@ -56,11 +59,12 @@ def warm_up(
             except TooWide as fault:
                 raise OverflowInGraph(f"node {name!r}, frame {f}: {fault}") from None
             signals.update(((name, port), signal) for port, signal in departures.items())
+        past.keep(signals)
     for body in bodies.values():
         body.tally.forget()
 
 
-def _frames_before(graph: Graph) -> int:
+def frames_before(graph: Graph) -> int:
     """How many frames before frame 0 the first bias speaks."""
     early = [0]
     for node in graph.nodes:

@@ -1,10 +1,12 @@
-"""Dense, Skip and Output (docs/fixed_point.md §4 and §8)."""
+"""Dense, Sparse, Skip and Output (docs/fixed_point.md §4 and §8)."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from operator import add
+from typing import Any
 
-from conversion.nodes import Dense, Output, Skip
+from conversion.nodes import Dense, Output, Skip, Sparse
 from sims.reference.arrays import table_of
 from sims.reference.guard import SIGMA_BITS, Guard
 from sims.reference.integers import Row, nonzero, zeros
@@ -42,6 +44,33 @@ class DenseUnit:
         return out
 
 
+class SparseUnit:
+    """Synapse after synapse of every source with a message."""
+
+    def __init__(self, node: Sparse, guard: Guard) -> None:
+        self._guard = guard
+        self._exponent = node.exponent
+        self._count = node.count
+        starts, targets, weight = map(_numbers, (node.starts, node.targets, node.weight))
+        self._synapses = [
+            list(zip(targets[first:end], weight[first:end], strict=True))
+            for first, end in pairwise(starts)
+        ]
+
+    def step(self, step: int, arrived: Arrived) -> tuple[Outputs, Work]:
+        """One step; see ``Unit.step``."""
+        ((messages,),) = arrived["in"]
+        total, met = [0] * self._count, 0
+        for message, synapses in zip(messages, self._synapses, strict=True):
+            if message:
+                met += len(synapses)
+                for target, weight in synapses:
+                    total[target] += weight * message
+        out = [[x << self._exponent for x in total]]
+        self._guard.table(out, SIGMA_BITS, "product", step)
+        return {"out": out}, {"synaptic_operations": met}
+
+
 class SkipUnit:
     """A one-to-one connection with a left shift."""
 
@@ -70,3 +99,8 @@ class OutputUnit:
         self._acc = [list(map(add, a, x)) for a, x in zip(self._acc, messages, strict=True)]
         out = [list(map(add, row, self._bias)) for row in self._acc]
         return {"out": out}, {"macs_off_core": nonzero(messages)}
+
+
+def _numbers(vector: Any) -> Row:
+    """A vector's integers; there may be none."""
+    return [x for row in table_of(vector) for x in row] if vector.shape[0] else []

@@ -9,7 +9,7 @@ from conversion.graph import Graph
 from conversion.nodes import Delta, HostNode, LinearAttention, Node
 from depth_snn.errors import GraphError
 from sims.reference.attention import AttentionUnit
-from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit
+from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit, SparseUnit
 from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
@@ -40,6 +40,7 @@ UNITS: dict[str, Callable[[Any, Guard, int], Unit]] = {
     "Delta": DeltaUnit,
     "SigmaDelta": SigmaDeltaUnit,
     "Dense": lambda node, guard, _: DenseUnit(node, guard),
+    "Sparse": lambda node, guard, _: SparseUnit(node, guard),
     "Conv": lambda node, guard, _: ConvUnit(node, guard),
     "SumPool": lambda node, guard, _: SumPoolUnit(node, guard),
     "Skip": lambda node, guard, _: SkipUnit(node, guard),
@@ -73,11 +74,11 @@ class Machine:
         strict: Whether a value outside its width raises (docs/fixed_point.md §9).
 
     Raises:
-        GraphError: if a node cannot be simulated.
+        GraphError: if a node cannot be simulated, or a loop takes no step.
     """
 
     def __init__(self, graph: Graph, strict: bool) -> None:
-        self._order = graph.order
+        self._order = graph.order_within_step
         self._units = {
             n.name: unit_of(n, strict, graph.lags[n.name]) for n in graph.nodes if n.kind != "Input"
         }
@@ -114,27 +115,32 @@ class Machine:
         """
         shown: dict[str, Table] = {}
         work: dict[str, Work] = {}
+        # A synaptic connection shows from the beginning of a step what it computed in the last.
+        for name, outputs in self._under_way.items():
+            self._show(step, name, outputs, shown)
         for node in self._order:
             if node.name in frame:
-                outputs, work[node.name] = {"out": frame[node.name]}, {}
+                work[node.name] = {}
+                self._show(step, node.name, {"out": frame[node.name]}, shown)
+                continue
+            computed, work[node.name] = self._compute(node, step)
+            if node.latency:
+                self._under_way[node.name] = computed
             else:
-                outputs, work[node.name] = self._compute(node, step)
-            for port, value in outputs.items():
-                shown[f"{node.name}.{port}"] = value
-                for wire in self._wires_out[node.name, port]:
-                    wire.put(step, value)
+                self._show(step, node.name, computed, shown)
         return shown, work
+
+    def _show(self, step: int, name: str, outputs: Outputs, shown: dict[str, Table]) -> None:
+        for port, value in outputs.items():
+            shown[f"{name}.{port}"] = value
+            for wire in self._wires_out[name, port]:
+                wire.put(step, value)
 
     def _compute(self, node: Node, step: int) -> tuple[Outputs, Work]:
         arrived: dict[str, list[Table]] = {port: [] for port in node.inputs}
         for port, wire in self._wires_in[node.name]:
             arrived[port].append(wire.get(step))
-        computed, work = self._units[node.name].step(step, arrived)
-        if not node.latency:
-            return computed, work
-        # A synaptic connection shows one step later what it computed from this step's inputs.
-        shown, self._under_way[node.name] = self._under_way[node.name], computed
-        return shown, work
+        return self._units[node.name].step(step, arrived)
 
 
 def _check_stage(node: Node, port: str, shape: tuple[int, ...]) -> None:

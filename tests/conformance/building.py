@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conversion.graph import Edge, Graph
-from conversion.nodes import Node
+from conversion.nodes import Node, Sparse
 
 IntArray = npt.NDArray[np.int64]
 Inputs = dict[str, IntArray]
@@ -17,8 +17,11 @@ Case = tuple[Graph, Inputs]
 
 
 def edge(path: str, delay: int = 0) -> Edge:
-    """An edge from text: ``"a -> b"``, ``"a -> b:port"`` or ``"a:port -> b:port"``."""
-    left, right = (side.strip() for side in path.split("->"))
+    """An edge from text: ``"a -> b"``, ``"a -> b:port"`` or ``"a:port -> b:port"``.
+
+    With ``~>`` in place of the arrow it is recurrent.
+    """
+    left, right = (side.strip() for side in path.replace("~>", "->").split("->"))
     source, _, source_port = left.partition(":")
     target, _, port = right.partition(":")
     return Edge(
@@ -27,6 +30,7 @@ def edge(path: str, delay: int = 0) -> Edge:
         port=port or "in",
         source_port=source_port or "out",
         delay=delay,
+        recurrent="~>" in path,
     )
 
 
@@ -43,9 +47,9 @@ def balance(name: str, nodes: Sequence[Node], edges: Iterable[Edge]) -> Graph:
     """
     loose = Graph(name=name, dialect="quantised", nodes=tuple(nodes), edges=tuple(edges))
     lags: dict[str, int] = {}
-    tight: list[Edge] = []
+    tight: list[Edge] = [e for e in loose.edges if e.recurrent]
     for node in loose.order:
-        into = loose.incoming[node.name]
+        into = loose.forward[node.name]
         arrive = max((lags[e.source] + e.delay for e in into), default=0)
         tight.extend(replace(e, delay=arrive - lags[e.source]) for e in into)
         lags[node.name] = arrive + node.latency
@@ -75,6 +79,33 @@ def footage(
 def weights(rng: np.random.Generator, c_out: int, c_in: int, peak: int = 40) -> IntArray:
     """Random integer weights (C_out, C_in) within ±peak."""
     return rng.integers(-peak, peak + 1, (c_out, c_in)).astype(np.int64)
+
+
+def sparse(
+    rng: np.random.Generator,
+    name: str,
+    sources: int,
+    targets: int,
+    *,
+    share: float = 0.4,
+    exponent: int = 0,
+    low: int = -40,
+    high: int = 60,
+) -> Sparse:
+    """A Sparse with a random ``share`` of all pairs, so that some neurons have no synapse."""
+    there = rng.random((sources, targets)) < share
+    weight = rng.integers(low, high + 1, (sources, targets))
+    starts = np.concatenate([[0], np.cumsum(there.sum(1))])
+    return Sparse(name=name, count=targets, starts=starts, targets=np.nonzero(there)[1],
+                  weight=weight[there], exponent=exponent)  # fmt: skip
+
+
+def matrix_of(node: Sparse) -> IntArray:
+    """Its weights as a matrix (R', R), before the shift."""
+    out = np.zeros((node.count, node.sources), np.int64)
+    sources = np.repeat(np.arange(node.sources), np.diff(node.starts))
+    out[node.targets, sources] = node.weight
+    return out
 
 
 def regions_of(grid: tuple[int, int], side: int) -> IntArray:

@@ -30,6 +30,7 @@ from tests.conformance.building import (
     weights,
 )
 from tests.conformance.host_cases import softmax_case
+from tests.conformance.loops import coder_loop_case, spiking_loop_case
 from tests.conformance.networks import block_case, gate_case
 from tests.conformance.pictures import cells_case, conv_case, picture_case
 
@@ -200,6 +201,9 @@ CASES: dict[str, Callable[[int], Case]] = {
     "softmax": softmax_case,
     "softmax, no gates": lambda seed: softmax_case(seed, gated=False),
     "softmax, threshold 7": lambda seed: softmax_case(seed, threshold=7, exp_shift=0, frames=9),
+    "loops of spikes": spiking_loop_case,
+    "loops of encoders": coder_loop_case,
+    "loops of encoders, no gates": lambda seed: coder_loop_case(seed, gated=False),
     "two blocks, threshold 4": lambda seed: block_case(seed, layers=2, threshold=4, frames=4),
 }
 """Every case by name; each value builds it from a seed."""

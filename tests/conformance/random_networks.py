@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
 
-from conversion.graph import Graph
+from conversion.graph import Edge, Graph
 from conversion.nodes import (
     LIF,
     Conv,
@@ -211,7 +212,21 @@ class Builder:
         bias = self.integers(-9, 9, channels)
         self.nodes.append(Output(name="out", tokens=rows, channels=channels, bias=bias))
         self.paths.append(f"{name} -> out")
-        return balance("random", self.nodes, map(edge, self.paths))
+        graph = balance("random", self.nodes, map(edge, self.paths))
+        return graph.with_edges([*graph.edges, *self.loops(graph)])
+
+    def loops(self, graph: Graph) -> list[Edge]:
+        """Recurrent edges from any value into sums of its shape, one to three frames back."""
+        sums = [n for n in graph.nodes if isinstance(n, SigmaDelta)]
+        found = []
+        for _ in range(self.pick(0, 1, 3) if sums else 0):
+            target = sums[self.number(0, len(sums) - 1)]
+            fit = [v for v in self.values if v[1:] == target.output_shape("out")]
+            path = f"{fit[self.number(0, len(fit) - 1)][0]} ~> {target.name}"
+            far = edge(path, delay=2**10)  # a try, to see how far the ends are apart
+            late = max(0, far.delay + 1 - graph.frames_back(far)) + self.pick(0, 0, 1, 2)
+            found.append(replace(far, delay=late))
+        return found
 
 
 def divisors(number: int) -> list[int]:

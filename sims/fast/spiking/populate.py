@@ -1,0 +1,134 @@
+"""A population over a chunk of frames, a block of neurons after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_snn.compiled import compiled
+from sims.fast.spiking.neurons import (
+    HALF,
+    INPUT_SHIFT,
+    fire,
+    fire_and_show,
+    fire_with_current,
+    wrapped,
+)
+from sims.fast.spiking.tables import (
+    ACTIVE,
+    BLOCK,
+    CURRENT,
+    PLAIN,
+    SHOWN,
+    SPIKES,
+    Links,
+    Pools,
+)
+
+INT = np.int32
+IntArray = npt.NDArray[np.int64]
+Words = npt.NDArray[np.int32]
+
+
+@compiled
+def arrived(
+    op: Any, links: Links, pools: Pools, f: int, first: int, last: int, room: Words
+) -> Words:
+    """What arrives on all edges for neurons first … last − 1: a view, or summed in ``room``."""
+    link = links[op.link]
+    at = link.at + f * link.stride
+    if op.links == 1 and link.wide:
+        return pools.wide[at + first : at + last]
+    drive = room[: last - first]
+    drive[:] = 0
+    for k in range(op.link, op.link + op.links):
+        at = links[k].at + f * links[k].stride + first
+        if links[k].wide:
+            for i in range(drive.shape[0]):
+                drive[i] = INT(drive[i] + pools.wide[at + i])
+        else:
+            for i in range(drive.shape[0]):
+                drive[i] = INT(drive[i] + INT(pools.bits[at + i]))
+    return drive
+
+
+@compiled
+def note_fault(
+    op: Any, frame: int, first: int, currents: Words, drive: Words, fault: IntArray
+) -> None:
+    """Keep frame, index and value of the first current outside its register."""
+    if frame >= fault[0]:
+        return
+    for i in range(drive.shape[0]):
+        u = currents[i] if op.loop != PLAIN else wrapped(INT(drive[i] << INPUT_SHIFT))
+        if u > HALF or u <= -HALF:
+            fault[0], fault[1], fault[2] = frame, first + i, u
+            return
+
+
+@compiled
+def populate(
+    op: Any,
+    links: Links,
+    pools: Pools,
+    span: tuple[int, int, int],
+    neurons: tuple[int, int],
+    scratch: npt.NDArray[np.int32],
+    counts: IntArray,
+    fault: IntArray,
+) -> None:
+    """Some neurons of a population over some frames.
+
+    Args:
+        op: The population.
+        links: All links.
+        pools: The arrays.
+        span: Number of the chunk's first frame in the run; first and last + 1 in the chunk.
+        neurons: The first, a multiple of BLOCK, and the last + 1.
+        scratch: (4, ≥ BLOCK).
+        counts: (T, COUNTED), added to.
+        fault: Frame in the run, index and value of the first current outside its register; the
+            frame is beyond all frames where there is none.
+    """
+    base, first_frame, last_frame = span
+    reset = (INT(op.mask), INT(op.taken))
+    kept = (INT(op.kept_u), INT(op.kept_v))
+    level = INT(op.threshold)
+    for first in range(neurons[0], neurons[1], BLOCK):
+        last = min(first + BLOCK, neurons[1])
+        u = pools.state[op.state + first : op.state + last]
+        v = pools.state[op.state + op.width + first : op.state + op.width + last]
+        owed = pools.state[op.state + 2 * op.width + first : op.state + 2 * op.width + last]
+        bias = pools.constants[op.constant + first : op.constant + last]
+        for f in range(first_frame, last_frame):
+            at = op.out + f * op.stride
+            spikes = pools.bits[at + first : at + last]
+            shown = scratch[3][: last - first]
+            if op.membrane_stride:
+                at = op.membrane + f * op.membrane_stride
+                shown = pools.wide[at + first : at + last]
+            if base + f < op.awake:
+                spikes[:] = 0
+                if op.loop == SHOWN:
+                    shown[:] = 0
+                continue
+            if op.reset_every and (base + f) % op.reset_every == 0:
+                v[:] = 0
+                owed[:] = 0
+            drive = arrived(op, links, pools, f, first, last, scratch[2])
+            if op.loop == PLAIN:
+                fired, active, bad = fire(v, drive, spikes, kept[1], level, reset)
+            elif op.loop == CURRENT:
+                fired, active, bad = fire_with_current(
+                    (u, v), drive, bias, spikes, kept, level, reset
+                )
+            else:
+                fired, active, bad = fire_and_show(
+                    (u, v, owed), drive, bias, spikes, shown, kept, (level, INT(op.late)), reset
+                )
+            counts[f, SPIKES] += fired
+            counts[f, ACTIVE] += active
+            if bad:
+                note_fault(op, base + f, first, u, drive, fault)

@@ -1,0 +1,103 @@
+"""Dense and Sparse: rows of weights added for each event (docs/fixed_point.md §4).
+
+Weights lie source by source, so that an event reads one run of memory. The sums are int32, which
+the bounds of the graph prove to be enough.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_snn.compiled import compiled
+
+INT = np.int32
+HALF_INT = np.int16
+Words = npt.NDArray[np.int32]
+Weights = npt.NDArray[np.int8]
+IntArray = npt.NDArray[np.int64]
+
+
+@compiled
+def add_rows(total: Words, weight: Weights, sources: Words, sign: int) -> None:
+    """``total ± Σ weight[source]`` for every source; eight rows fit 16 bits.
+
+    Args:
+        total: (C_out,), updated.
+        weight: (C_in, C_out).
+        sources: (n,).
+        sign: 1 or −1.
+    """
+    n, k = sources.shape[0], 0
+    one = INT(sign)
+    while k + 8 <= n:
+        a, b = weight[sources[k]], weight[sources[k + 1]]
+        c, d = weight[sources[k + 2]], weight[sources[k + 3]]
+        e, f = weight[sources[k + 4]], weight[sources[k + 5]]
+        g, h = weight[sources[k + 6]], weight[sources[k + 7]]
+        for j in range(total.shape[0]):
+            s = HALF_INT(
+                HALF_INT(a[j])
+                + HALF_INT(b[j])
+                + HALF_INT(c[j])
+                + HALF_INT(d[j])
+                + HALF_INT(e[j])
+                + HALF_INT(f[j])
+                + HALF_INT(g[j])
+                + HALF_INT(h[j])
+            )
+            total[j] = INT(total[j] + INT(INT(s) * one))
+        k += 8
+    while k < n:
+        a = weight[sources[k]]
+        for j in range(total.shape[0]):
+            total[j] = INT(total[j] + INT(INT(a[j]) * one))
+        k += 1
+
+
+@compiled
+def add_graded_rows(total: Words, weight: Weights, sources: Words, sizes: Words) -> None:
+    """``total += Σ size · weight[source]``; shapes as in :func:`add_rows`."""
+    for k in range(sources.shape[0]):
+        row, size = weight[sources[k]], sizes[k]
+        for j in range(total.shape[0]):
+            total[j] = INT(total[j] + INT(INT(row[j]) * size))
+
+
+@compiled
+def add_synapses(
+    total: Words,
+    starts: IntArray,
+    targets: Words,
+    weight: Weights,
+    sources: Words,
+    sizes: Words,
+    exponent: int,
+) -> int:
+    """Add the synapses of every source, and say how many they were.
+
+    Args:
+        total: (count,), updated.
+        starts: First synapse of each source (R + 1,).
+        targets: Neuron of each synapse.
+        weight: Weight of each synapse.
+        sources: (n,).
+        sizes: (n,), or empty where every source sends 1.
+        exponent: Left shift.
+    """
+    met, graded = 0, sizes.shape[0] > 0
+    for k in range(sources.shape[0]):
+        first, last = starts[sources[k]], starts[sources[k] + 1]
+        met += last - first
+        size = INT(INT(sizes[k] if graded else INT(1)) << INT(exponent))
+        for j in range(first, last):
+            total[targets[j]] += INT(INT(weight[j]) * size)
+    return met
+
+
+@compiled
+def shift_left(total: Words, exponent: int) -> None:
+    """``total <<= exponent``."""
+    if exponent:
+        for j in range(total.shape[0]):
+            total[j] = INT(total[j] << INT(exponent))

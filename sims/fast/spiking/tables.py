@@ -1,0 +1,80 @@
+"""What a program is made of: operations, the values they read, and the arrays behind them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+DENSE, SPARSE, CONV, SUM_POOL, REGROUP, SKIP, DELAY, LIF, OUTPUT = range(9)
+KINDS = {
+    "Dense": DENSE, "Sparse": SPARSE, "Conv": CONV, "SumPool": SUM_POOL, "Regroup": REGROUP,
+    "Skip": SKIP, "Delay": DELAY, "LIF": LIF, "Output": OUTPUT,
+}  # fmt: skip
+"""Number of each kind of operation; an Input is none, its values are put in place."""
+PLAIN, CURRENT, SHOWN = range(3)
+"""Which loop a population needs: see :mod:`sims.fast.spiking.neurons`."""
+BLOCK = 2048
+"""Neurons that go through all frames of a chunk before the next ones: their state fits the L1."""
+SPIKES, SYNAPSES, ACTIVE = range(3)
+COUNTED = 3
+"""Columns of the counts: spikes; synaptic operations, or of an Output what it added; and active
+neurons."""
+
+OPERATION = np.dtype(
+    [
+        (field, np.int64)
+        for field in (
+            "kind", "width", "source_width", "exponent",
+            # Where its row of a chunk's first frame lies, and how far apart rows are.
+            "out", "stride", "membrane", "membrane_stride",
+            # Its first link, and how many there are.
+            "link", "links",
+            # Offsets into weights, starts of sources, and constants.
+            "weight", "starts", "constant",
+            "groups", "c_in", "c_out",
+            # Grid and rule of a window.
+            "grid_width", "rows", "columns", "high", "wide", "step_down", "step_across", "above",
+            "beside",
+            # Population: offset of its state, its rule, first frame in which it is awake.
+            "state", "loop", "kept_u", "kept_v", "threshold", "mask", "taken", "late",
+            "reset_every", "awake",
+        )
+    ]
+)  # fmt: skip
+"""One node. Fields that its kind does not use are 0."""
+
+LINK = np.dtype([(field, np.int64) for field in ("wide", "at", "stride")])
+"""One value read: whether int32 or bytes, and where its row for a chunk's first frame lies. A
+recurrent edge reads rows before that."""
+
+
+class Pools(NamedTuple):
+    """The arrays of a program.
+
+    Attributes:
+        bits: uint8, values that are 0 or 1; rows begin at multiples of 8.
+        packs: The same memory as uint64.
+        wide: int32, all other values.
+        totals: int64, values of Outputs.
+        state: int32, currents, potentials, and late resets.
+        constants: int32, read-only: biases, sums of weights, slots, steps of delays.
+        weight: int8, read-only: of Dense and Conv.
+        starts, targets, synapse: int64, int32, int8, read-only: of Sparse.
+    """
+
+    bits: npt.NDArray[np.uint8]
+    packs: npt.NDArray[np.uint64]
+    wide: npt.NDArray[np.int32]
+    totals: npt.NDArray[np.int64]
+    state: npt.NDArray[np.int32]
+    constants: npt.NDArray[np.int32]
+    weight: npt.NDArray[np.int8]
+    starts: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int32]
+    synapse: npt.NDArray[np.int8]
+
+
+Operations = npt.NDArray[Any]
+Links = npt.NDArray[Any]
