@@ -1,9 +1,9 @@
 """LIF stepping: many neurons, each driven anew at every step, against the libraries people use.
 
-Everyone computes v = a·v + x, spikes above the threshold and starts from 0 again; ours, Lava's
-fixed point and nengo-loihi's emulator in the same integers, the others in floats. Spikes first: equal
-to ours where the arithmetic is the same, else the number that differ from a float64 evaluation.
-Times are of stepping alone; nobody keeps the spikes.
+Everyone computes v = a·v + x, spikes above the threshold and starts from 0 again: ours, Lava's
+fixed point and nengo-loihi's emulator in the same integers, the others in floats. Spikes first:
+equal to ours where the arithmetic is the same, else the number that differ from a float64
+evaluation. Times are of stepping alone; nobody keeps the spikes.
 """
 
 from __future__ import annotations

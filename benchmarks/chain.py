@@ -12,9 +12,9 @@ from conversion.nodes import LIF, Dense, Input, Node
 
 SHARE = 0.05
 """Share of the inputs, and about of every layer's neurons, that spike in a step."""
-DU, DV = 409, 163
-TRIAL = 200
-"""Steps on which the thresholds are chosen."""
+DU, DV = 2048, 410
+TRIAL = 400
+"""Steps on which the thresholds are chosen; the first half, which begins in silence, only leads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def _threshold(drive: npt.NDArray[np.float32]) -> int:
     low, high = 0, 2**16
     while high - low > 1:
         middle = (low + high) // 2
-        if _fire(drive, middle).mean() > SHARE:
+        if _fire(drive, middle)[TRIAL // 2 :].mean() > SHARE:
             low = middle
         else:
             high = middle
