@@ -10,7 +10,7 @@ import numpy as np
 
 from conversion.graph import Graph
 from conversion.node import IntArray
-from conversion.nodes import Conv, Dense, LinearAttention, Node, Regroup, Skip
+from conversion.nodes import Conv, Dense, LinearAttention, Node, Regroup, Skip, Sparse
 
 
 def dense_operations(graph: Graph) -> dict[str, int]:
@@ -24,12 +24,15 @@ def operations_of(node: Node) -> int:
 
     - Dense: N · repeat · C_in · C_out.
     - Conv: Σ over positions of the outputs whose kernel covers it, · C_in · C_out.
+    - Sparse: its synapses.
     - Skip: N · C. Regroup: N · P · C.
     - LinearAttention: N tokens, each taken out of and put into the state and read: N · 3·H·d².
     """
     if isinstance(node, Dense):
         rows, columns = node.weight.shape
         return int(node.tokens * node.repeat * rows * columns)
+    if isinstance(node, Sparse):
+        return node.synapses
     if isinstance(node, Conv):
         rows, columns = node.grid
         down = _taps(node, node.height, rows).sum()

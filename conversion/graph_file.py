@@ -25,8 +25,9 @@ windows that are not square, and channels, bias and further resets of LIF; 4 add
 recurrent edges. Older files are read as they were."""
 MAX_NODES = 100_000
 MAX_VALUES = 2**27
-"""Numbers in any value that a node shows, and in all arrays of a file: 64 bits each in memory, or
-as many as they have in the file where a node keeps them narrow."""
+"""Numbers in any value that a node shows, and of 64 bits in all arrays of a file."""
+NARROW = {"targets": 4, "weight": 1}
+"""Bytes that a number of a Sparse takes, where it takes fewer than the eight of all others."""
 MAX_CHANNELS = 2**20
 """Channels of a node: an Output without a bias makes a zero for each before it is checked."""
 MAX_DELAY = 2**20
@@ -201,8 +202,9 @@ def _check_sizes(groups: h5py.Group) -> None:
             if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "i":
                 raise GraphError(f"{name!r} is not an array of integers")
             _check_storage(dataset, name)
-            narrow = groups[key].attrs.get("kind") == _fixed(Sparse.kind)
-            total += dataset.size * (dataset.dtype.itemsize if narrow else 8)
+            sparse = groups[key].attrs.get("kind") == _fixed(Sparse.kind)
+            held = NARROW.get(name, 8) if sparse else 8
+            total += dataset.size * max(held, dataset.dtype.itemsize)
     if total > 8 * MAX_VALUES:
         numbers = f"{total // 8} numbers in arrays"
         raise GraphError(f"{numbers}, more than the limit of {MAX_VALUES}")

@@ -25,6 +25,7 @@ from conversion.nodes import (
     Regroup,
     RestoreGate,
     Skip,
+    Sparse,
 )
 from depth_snn.errors import GraphError
 
@@ -43,6 +44,8 @@ def dense_operations(node: Node) -> int:
         return _host_operations(node)
     if isinstance(node, Dense):
         return node.tokens * node.repeat * int(node.weight.size)
+    if isinstance(node, Sparse):
+        return node.synapses
     if isinstance(node, Conv):
         return _conv_operations(node)
     if isinstance(node, Regroup):

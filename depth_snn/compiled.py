@@ -16,3 +16,12 @@ def compiled(function: F) -> F:
     It gives up the interpreter's lock, so that threads of Python run it side by side.
     """
     return cast(F, njit(cache=True, nogil=True)(function))
+
+
+def part(function: F) -> F:
+    """Numba's ``njit`` for what only compiled functions call, and perhaps from another file.
+
+    It has no place of its own in the cache: Numba looks for changes only in the file of the
+    function that it finds there, and would go on using the old code of what that one calls.
+    """
+    return cast(F, njit(nogil=True)(function))

@@ -54,6 +54,13 @@ class Chain:
         self.grid, self.channels, self.gain = grid, channels, 0
         self.lag += 1
 
+    def loop(self, nodes: Sequence[Node]) -> None:
+        """Connections side by side from the last value back to itself, one frame later."""
+        (name,) = self._last
+        self._nodes += nodes
+        self._edges += [Edge(source=name, target=node.name) for node in nodes]
+        self._edges += [Edge(source=node.name, target=name, recurrent=True) for node in nodes]
+
     def delay(self, name: str, steps: IntArray) -> None:
         """Delay each of the last values."""
         shape = (self.places, self.channels)

@@ -1,4 +1,7 @@
-"""A netx file as a graph: input, dense, conv and flatten layers, CUBA or sigma-delta neurons."""
+"""A netx file as a graph: input, dense, conv and flatten layers, CUBA or sigma-delta neurons.
+
+Dense layers may be recurrent.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from conversion.netx.chain import Chain
 from conversion.netx.neurons import SIGMA, check_cuba, cuba
 from conversion.netx.read import Layer, read_layers
 from conversion.netx.sigma_delta import add_input_encoder, add_sigma_delta, is_sigma_delta
-from conversion.netx.synapses import bias_of, conv_weight, delays_of, dense_weight, parts_of
+from conversion.netx.synapses import bias_of, conv_weight, delays_of, dense_weights, parts_of
 from conversion.nodes import LIF, Conv, Delay, Dense, Input, Output
 from depth_snn.errors import GraphError
 
@@ -20,8 +23,6 @@ CURRENT_TOP = 2**15 - 1
 """Largest input of a first population: netx feeds it through a bias of 16 bits."""
 
 REFUSED = {
-    "dense_rec": "recurrent layers make a cycle, which a graph of ours cannot hold; unroll it or "
-    "train without recurrence",
     "dense_comp": "complex layers have no counterpart here; export a real network",
     "average": "averaging spikes is a readout, not a layer of neurons; import the layers before it "
     "and average their spikes",
@@ -95,11 +96,11 @@ class _Importer:
             self._flatten = True
         elif layer.kind == "conv":
             self._conv(layer, last)
-        elif layer.kind == "dense":
+        elif layer.kind in ("dense", "dense_rec"):
             self._dense(layer, last)
             self._flatten = False
         else:
-            known = "known are input, dense, conv, flatten"
+            known = "known are input, dense, dense_rec, conv, flatten"
             hint = REFUSED.get(layer.kind, f"this kind of layer is unknown; {known}")
             before = f"; --layers {layer.index} imports what comes before it" if layer.index else ""
             raise layer.fault(hint + before)
@@ -199,8 +200,10 @@ class _Importer:
         inputs = chain.places * chain.channels
         if chain.places > 1 and not self._flatten:
             raise layer.fault("stands behind a grid without a flatten layer; netx fails on it too")
-        weight = dense_weight(layer, outputs, inputs, self._as_netx)
+        weight, *loop = dense_weights(layer, outputs, inputs, self._as_netx)
         where, steps = delays_of(layer, outputs, inputs, self._as_netx)
+        if loop:
+            _check_loop(layer, where)
         if where == "in":
             steps = steps.reshape(chain.channels, chain.places).T
             chain.add(Delay(name=f"layer{layer.index}.delay", shape=steps.shape, steps=steps))
@@ -210,14 +213,27 @@ class _Importer:
             whole = {"height": chain.grid[0], "width": chain.grid[1], "stride": 1, "padding": 0}
             self._windows(layer, kernels, whole)
         else:
-            nodes = [
-                Dense(name=_part(layer, "dense", i), tokens=1, weight=w, exponent=e + chain.gain)
-                for i, (w, e) in enumerate(parts_of(weight))
-            ]
-            chain.connect(nodes, (1, 1), outputs)
+            chain.connect(_denses(layer, "dense", weight, chain.gain), (1, 1), outputs)
         if where == "out":
             chain.delay(f"layer{layer.index}.delay", steps)
         self._neurons(layer, bias_of(layer, outputs, self._as_netx), last)
+        for matrix in loop:
+            chain.loop(_denses(layer, "rec", matrix, 0))
+
+
+def _denses(layer: Layer, kind: str, weight: Any, gain: int) -> list[Dense]:
+    return [
+        Dense(name=_part(layer, kind, i), tokens=1, weight=part, exponent=shift + gain)
+        for i, (part, shift) in enumerate(parts_of(weight))
+    ]
+
+
+def _check_loop(layer: Layer, delayed: str) -> None:
+    """Refuse recurrent layers whose loop would not be what was trained."""
+    if is_sigma_delta(layer) or not layer.has_neuron:
+        raise layer.fault("recurrence needs spiking neurons here; train CUBA neurons")
+    if delayed:
+        raise layer.fault("netx delays the spikes that come back too; export it without delays")
 
 
 def _part(layer: Layer, kind: str, index: int) -> str:

@@ -15,6 +15,7 @@ HINTS = {
     "StockSigmaDelta": "export of sigma-delta neurons is not supported; keep the file it came from",
     "SumPool": "netx has no pooling; use a Conv with stride",
     "Skip": "netx has no branches; only chains can be exported",
+    "Sparse": "netx holds dense weights only; make it a Dense",
     "Regroup": "netx cannot rearrange positions",
     "LinearAttention": "netx has no attention",
     "RestoreGate": "netx has no gates",
@@ -69,6 +70,10 @@ def _readers(graph: Graph) -> dict[str, list[Node]]:
             hint = HINTS.get(node.kind, "netx has no such node")
             raise GraphError(f"node {node.name!r} ({node.kind}): {hint}")
         for edge in graph.incoming[node.name]:
+            if edge.recurrent:
+                raise GraphError(
+                    f"node {node.name!r} stands in a loop; export to netx takes chains only"
+                )
             if edge.source_port != "out":
                 raise GraphError(
                     f"node {node.name!r} reads {edge.source_port!r}; netx sends spikes"

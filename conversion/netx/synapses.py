@@ -37,21 +37,28 @@ def parts_of(weight: IntArray) -> list[tuple[IntArray, int]]:
     return [(upper, lower), *parts_of(weight - (upper << lower))]
 
 
-def dense_weight(layer: Layer, outputs: int, inputs: int, as_netx: bool) -> IntArray:
-    """The matrix (outputs, inputs) of a dense layer.
+def dense_weights(layer: Layer, outputs: int, inputs: int, as_netx: bool) -> list[IntArray]:
+    """The matrix (outputs, inputs) of a dense layer, and of a recurrent one (outputs, outputs) too.
 
     Raises:
-        GraphError: if it is complex, of another size, or not whole.
+        GraphError: if one is complex, of another size, or not whole.
     """
     if "weight/real" in layer or "weight/imag" in layer:
         raise layer.fault("complex weights have no counterpart here; export a real network")
-    weight = layer.whole("weight", truncate=as_netx)
+    sizes = {"weight": inputs} | ({"weight_rec": outputs} if layer.kind == "dense_rec" else {})
+    found = [_matrix(layer, key, outputs, columns, as_netx) for key, columns in sizes.items()]
+    # netx looks at both matrices of a layer together.
+    low, high = min(int(w.min(initial=0)) for w in found), max(int(w.max(initial=0)) for w in found)
+    if as_netx and low < 0 < high:
+        return [np.asarray(np.clip(w, NETX_LOW, NETX_HIGH)) for w in found]
+    return found
+
+
+def _matrix(layer: Layer, key: str, outputs: int, inputs: int, as_netx: bool) -> IntArray:
+    weight = layer.whole(key, truncate=as_netx)
     if weight.size != outputs * inputs or weight.ndim not in (1, 2):
-        raise layer.fault(f"weight has shape {weight.shape}, not ({outputs}, {inputs})")
-    weight = weight.reshape(outputs, inputs)
-    if as_netx and weight.min() < 0 < weight.max():
-        return np.asarray(np.clip(weight, NETX_LOW, NETX_HIGH))
-    return weight
+        raise layer.fault(f"{key} has shape {weight.shape}, not ({outputs}, {inputs})")
+    return weight.reshape(outputs, inputs)
 
 
 def conv_weight(layer: Layer, channels: int, as_netx: bool) -> IntArray:

@@ -32,6 +32,7 @@ SILENT = 2**17
 """A threshold that is never exceeded (docs/fixed_point.md §6)."""
 HELP = {
     "SigmaDelta": "NIR has no sigma-delta neuron",
+    "Sparse": "NIR holds dense weights only; make it a Dense",
     "RestoreGate": "NIR has no gates; export the network before its gates were inserted",
     "LinearAttention": "NIR has no products of signals",
 }
@@ -46,6 +47,9 @@ def native_nir(graph: Graph, dt: float | None) -> Any:
     if graph.dialect != "quantised":
         raise GraphError(f"graph {graph.name!r} is {graph.dialect}; quantise it before exporting")
     work = _Native(graph, SNNTORCH_DT if dt is None else dt)
+    for edge in graph.edges:
+        if edge.recurrent:
+            raise work.fail(graph.by_name[edge.target], "it stands in a loop")
     for node in graph.order:
         work.write(node)
     inputs = graph.of_kind("Input")
@@ -90,10 +94,11 @@ class _Native:
         }  # fmt: skip
         writer = writers.get(type(node))
         if writer is None:
-            raise self._fail(node, HELP.get(node.kind, "NIR has nothing like it"))
+            raise self.fail(node, HELP.get(node.kind, "NIR has nothing like it"))
         writer(node)
 
-    def _fail(self, node: Node, why: str) -> GraphError:
+    def fail(self, node: Node, why: str) -> GraphError:
+        """An error that names a node and says why."""
         return GraphError(f"node {node.name!r} ({node.kind}) cannot be written as NIR: {why}")
 
     def _put(
@@ -111,7 +116,7 @@ class _Native:
         source = self.graph.by_name[edge.source]
         silent = isinstance(source, LIF) and source.vth == SILENT
         if (edge.source_port == "membrane") != silent:
-            raise self._fail(
+            raise self.fail(
                 source, f"its port {edge.source_port!r} is read; NIR shows the membrane of an "
                 "integrator and the spikes of all others"
             )  # fmt: skip
@@ -137,12 +142,12 @@ class _Native:
                 channels, *self.grids.get(node.name, (rows,))
             )  # fmt: skip
         elif len(shape) != 1:
-            raise self._fail(node, f"shape {shape} is neither a vector nor channels of positions")
+            raise self.fail(node, f"shape {shape} is neither a vector nor channels of positions")
         self._put(node, "Input", {"input_type": {"input": np.array(shape)}}, shape)
 
     def _dense(self, node: Dense) -> None:
         if node.repeat != 1:
-            raise self._fail(node, "its groups share weights")
+            raise self.fail(node, "its groups share weights")
         shape, layout = self._before(node)
         real = node.weight.astype(np.float64) * 2.0**node.exponent
         if len(shape) == 1:
@@ -170,7 +175,7 @@ class _Native:
     def _gridded(self, node: Conv | SumPool) -> None:
         shape, _ = self._before(node)
         if len(shape) != 3:
-            raise self._fail(node, f"what it reads has shape {shape} in NIR, not (C, H, W)")
+            raise self.fail(node, f"what it reads has shape {shape} in NIR, not (C, H, W)")
 
     def _pool(self, node: SumPool) -> None:
         self._gridded(node)
@@ -199,7 +204,7 @@ class _Native:
             node.index[0], np.arange(node.positions)
         )
         if not whole or len(shape) == 1:
-            raise self._fail(node, "only one that flattens a whole grid is NIR's Flatten")
+            raise self.fail(node, "only one that flattens a whole grid is NIR's Flatten")
         fields = {"input_type": {"input": np.array(shape)}, "start_dim": 0, "end_dim": -1}
         flat = (int(np.prod(shape)),)
         self._put(node, "Flatten", fields, flat)
@@ -209,17 +214,17 @@ class _Native:
     def _lif(self, node: LIF) -> None:
         shape = self._through(node)
         if node.reset_every or node.warmup:
-            raise self._fail(node, "NIR has no periodic reset and no frames of warming up")
+            raise self.fail(node, "NIR has no periodic reset and no frames of warming up")
         silent = node.vth == SILENT
         if not silent and node.dv != 4096:
             if node.reset == "subtract":
-                raise self._fail(node, "NIR resets to a value, and no library reads a subtraction")
+                raise self.fail(node, "NIR resets to a value, and no library reads a subtraction")
             if self.reset and self.reset != node.reset:
-                raise self._fail(node, f"resets to {node.reset}, others to {self.reset}")
+                raise self.fail(node, f"resets to {node.reset}, others to {self.reset}")
             self.reset = node.reset
         kind, fields = _neuron(node, shape, self.dt, silent)
         if node.biased and not node.dv:
-            raise self._fail(node, "an integrator without leak has no bias in NIR")
+            raise self.fail(node, "an integrator without leak has no bias in NIR")
         self._put(node, kind, fields, shape)
 
     def _delay(self, node: Delay) -> None:
@@ -233,14 +238,14 @@ class _Native:
         readers = [self.graph.by_name[e.target] for e in self.graph.edges if e.source == node.name]
         passes = not (node.gated or node.bias.any() or node.shift) and node.threshold <= 1
         if not passes or any(not isinstance(r, Output) for r in readers):
-            raise self._fail(node, "NIR has no delta encoder; only one in front of an Output goes")
+            raise self.fail(node, "NIR has no delta encoder; only one in front of an Output goes")
         self.shapes[node.name] = self._through(node)
         self.shown[node.name] = self._source(self.graph.incoming[node.name][0])
 
     def _output(self, node: Output) -> None:
         shape = self._through(node)
         if node.bias.any():
-            raise self._fail(node, "its bias; NIR's Output has none")
+            raise self.fail(node, "its bias; NIR's Output has none")
         source = self.graph.by_name[self.graph.incoming[node.name][0].source]
         fields = {"output_type": {"output": np.array(shape)}}
         if type(source) is Delta:

@@ -27,6 +27,7 @@ LEFT_OUT = (
     LARGE, "block", "picture, three levels", "conv, one position changes",
     "conv, all positions change", "conv 1, no padding", "conv as large as the grid",
     "cells, one group, threshold 4", "softmax, threshold 7",
+    "loops of encoders, no gates",
 )  # fmt: skip
 RANDOM_NETWORKS = 8
 

@@ -33,6 +33,12 @@ def replace_array(file: h5py.File, kind: str, key: str, **how: object) -> None:
         group.create_dataset(key, **how)
 
 
+def edit(file: h5py.File, kind: str, key: str, place: int, value: int) -> None:
+    """One number of an array, changed in place."""
+    group = next(g for g in file["nodes"].values() if g.attrs["kind"] == kind.encode())
+    group[key][place] = value
+
+
 HUGE = {"shape": (2**20, 2**20), "dtype": "i1", "chunks": (2**10, 2**10)}
 
 
@@ -66,6 +72,16 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
                     "position 3 twice"),
     "no index": (lambda f: replace_array(f, "Regroup", "index", data=np.zeros((0, 4), "i1")),
                  "index has shape"),
+    "no targets": (lambda f: replace_array(f, "Sparse", "targets", data=np.zeros(0, "i4")),
+                   "weights for 0 targets"),
+    "targets in a grid": (lambda f: replace_array(f, "Sparse", "targets",
+                                                  data=np.zeros((2, 2), "i4")), "a vector"),
+    "target outside": (lambda f: edit(f, "Sparse", "targets", 0, 120), "targets: 120 is outside"),
+    "target twice": (lambda f: edit(f, "Sparse", "targets", 0, 2), "rising and once"),
+    "heavy synapse": (lambda f: edit(f, "Sparse", "weight", 0, -128), "weight: -128 is outside"),
+    "starts late": (lambda f: edit(f, "Sparse", "starts", 0, 1), "starts goes from 1"),
+    "starts falls": (lambda f: edit(f, "Sparse", "starts", 1, 100), "starts falls at source 1"),
+    "no neurons": (lambda f: set_fields(f, "Sparse", count=0), "count 0 is not in 1"),
     "no kernel": (lambda f: set_fields(f, "SumPool", kernel_down=0), "kernel_down 0"),
     "list of steps": (lambda f: set_fields(f, "Delay", steps=[2]), "both as text and as an array"),
     "steps back": (lambda f: replace_array(f, "Delay", "steps", data=np.array([-1])), "negative"),
@@ -104,6 +120,8 @@ ATTACKS: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "edge of text": (lambda f: set_edges(f, "abc"), "is not .source, target"),
     "edge short": (lambda f: set_edges(f, ["a", "b", "in", "out"]), "is not .source, target"),
     "edge to number": (lambda f: set_edges(f, ["a", 1, "in", "out", 0]), "is not .source, target"),
+    "loop or not": (lambda f: set_edges(f, ["a", "b", "in", "out", 0, False]),
+                    "true behind it where recurrent"),
     "endless delay": (lambda f: set_edges(f, ["a", "b", "in", "out", float("inf")]), "delay inf"),
     "half a step": (lambda f: set_edges(f, ["a", "b", "in", "out", 0.5]), "delay 0.5"),
     "long delay": (lambda f: set_edges(f, ["a", "b", "in", "out", 2**40]), "is outside 0..1048576"),

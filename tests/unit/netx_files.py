@@ -42,6 +42,25 @@ def small_layers(seed: int = 0) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def recurrent_layers(seed: int = 1) -> list[dict[str, Any]]:
+    """Input without a neuron → recurrent, beyond ±127 → recurrent with a memory → dense."""
+    rng = np.random.default_rng(seed)
+    loop = rng.integers(-60, 40, (6, 6)).astype(np.float32)
+    loop[0, :4] = 201, -256, 254, -131
+    return [
+        {"type": kind("input"), "shape": np.array([7])},
+        {"type": kind("dense_rec"), "shape": np.array([6]),
+         "weight": rng.integers(-10, 90, (6, 7)).astype(np.float32), "weight_rec": loop,
+         "bias": rng.integers(0, 20, 6).astype(np.float32), **CUBA, "neuron/vThMant": 200},
+        {"type": kind("dense_rec"), "shape": np.array([5]),
+         "weight": rng.integers(1, 90, (5, 6)).astype(np.float32),
+         "weight_rec": rng.integers(-50, 20, (5, 5)).astype(np.float32),
+         **CUBA, "neuron/iDecay": 2000, "neuron/vThMant": 150},
+        {"type": kind("dense"), "shape": np.array([3]),
+         "weight": rng.integers(-10, 90, (3, 5)).astype(np.float32), **CUBA},
+    ]  # fmt: skip
+
+
 def write_file(path: Path, layers: list[dict[str, Any]]) -> Path:
     with h5py.File(path, "w") as file:
         for index, layer in enumerate(layers):

@@ -22,7 +22,7 @@ from depth_snn.errors import GraphError
 from sims.fast import simulate
 from tests.conformance.building import balance, edge
 from tests.unit.command import contents, depth_snn, refused
-from tests.unit.netx_files import CUBA, kind, small_layers, write_file
+from tests.unit.netx_files import CUBA, kind, recurrent_layers, small_layers, write_file
 from tests.unit.test_graph_file import assert_same
 
 
@@ -115,6 +115,34 @@ def test_refused_by_name(message: str, tmp_path: Path) -> None:
     with pytest.raises(GraphError, match=message) as caught:
         import_netx(path)
     assert str(caught.value).startswith(f"{path}: layer ") and "\n" not in str(caught.value)
+
+
+def test_a_recurrent_layer_brings_its_spikes_back_one_frame_later(tmp_path: Path) -> None:
+    graph = import_netx(write_file(tmp_path / "loop.net", recurrent_layers()))
+    loops = [e for e in graph.edges if e.recurrent]
+    assert [(e.source, e.target, graph.frames_back(e)) for e in loops] == [
+        ("layer1.rec", "layer1.lif", 1), ("layer1.rec.low1", "layer1.lif", 1),
+        ("layer2.rec", "layer2.lif", 1),
+    ]  # fmt: skip
+    with pytest.raises(GraphError, match=r"'layer1\.lif' stands in a loop; export"):
+        export_netx(graph, tmp_path / "back.net")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"delay": np.array(3)}, r"layer 1 \(dense_rec\): netx delays the spikes that come back"),
+        ({"neuron/type": np.bytes_(b"SDNN")}, "recurrence needs spiking neurons"),
+        ({"weight_rec": np.ones((6, 5))}, r"weight_rec has shape \(6, 5\), not \(6, 6\)"),
+        ({"weight_rec": np.full((6, 6), 0.5)}, "weight_rec holds 0.5"),
+        ({"weight_rec": None}, "weight_rec is missing"),
+    ],
+)
+def test_loops_that_cannot_be_imported(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+    layers = recurrent_layers()
+    layers[1] = {k: v for k, v in (layers[1] | changed).items() if v is not None}
+    with pytest.raises(GraphError, match=said):
+        import_netx(write_file(tmp_path / "loop.net", layers))
 
 
 @pytest.mark.parametrize("name", REFUSED)

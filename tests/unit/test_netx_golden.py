@@ -18,7 +18,7 @@ from depth_snn.figures import load_figures
 from loihi import lava_available
 from sims import reference
 from sims.fast import simulate
-from tests.unit.netx_files import netx_spikes, small_layers, write_file
+from tests.unit.netx_files import netx_spikes, recurrent_layers, small_layers, write_file
 
 OK, WHY = lava_available()
 needs_lava = pytest.mark.skipif(not OK, reason=f"lava-dl's files and netx need Lava: {WHY}")
@@ -125,3 +125,17 @@ def test_lava_dl_runs_the_same_network_and_reads_what_is_exported(tmp_path: Path
     assert export_netx(graph, tmp_path / "back.net") == []
     assert found.sum() > 50
     assert np.array_equal(netx_spikes(tmp_path / "back.net", spikes, tmp_path), found)
+
+
+@needs_lava
+def test_lava_dl_runs_the_same_recurrent_network(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "loop.net", recurrent_layers())
+    graph = import_netx(path, as_netx=True)
+    verify(graph)
+    spikes = (np.random.default_rng(0).random((7, 60)) < 0.3).astype(np.int64)
+    run = reference.simulate(graph, {"input": spikes.T[:, None]})
+    found = run.by_step["layer3.lif.out"][:60, 0]
+    assert np.array_equal(netx_spikes(path, spikes, tmp_path), found)
+    cut = graph.with_edges([e for e in graph.edges if not e.recurrent])
+    alone = reference.simulate(cut, {"input": spikes.T[:, None]}).by_step["layer3.lif.out"]
+    assert (alone[:60, 0] != found).any() and 30 < found.sum() < 150

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
+from depth_snn.compiled import part
 from sims.fast.spiking.events import clear_bits, nonzero, set_bits
 from sims.fast.spiking.synapses import add_graded_rows, add_rows, add_synapses, shift_left
 from sims.fast.spiking.tables import (
@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
 
 
-@compiled
+@part
 def events(link: Any, width: int, f: int, pools: Pools, scratch: Words) -> int:
     """Positions (in row 0 of ``scratch``) and values (in row 1) of what is not zero in a frame."""
     at = link.at + f * link.stride
@@ -37,7 +37,7 @@ def events(link: Any, width: int, f: int, pools: Pools, scratch: Words) -> int:
     return set_bits(bits, packs, scratch[0])
 
 
-@compiled
+@part
 def times_dense(
     op: Any, link: Any, f: int, pools: Pools, out: Words, count: int, scratch: Words
 ) -> None:
@@ -69,7 +69,7 @@ def times_dense(
                 add_rows(group, weight, found[first:k], 1)
 
 
-@compiled
+@part
 def reach(op: Any, pools: Pools, out: Words, found: Words, sizes: Words) -> int:
     """Conv, SumPool, Regroup and Skip: events to where they go; the synapses met."""
     grid = (op.grid_width, op.rows, op.columns)
@@ -88,7 +88,7 @@ def reach(op: Any, pools: Pools, out: Words, found: Words, sizes: Words) -> int:
     return found.shape[0]
 
 
-@compiled
+@part
 def connect(
     op: Any, links: Links, pools: Pools, first: int, last: int, scratch: Words, counts: IntArray
 ) -> None:
@@ -129,7 +129,7 @@ def connect(
         shift_left(out, op.exponent)
 
 
-@compiled
+@part
 def hold(op: Any, links: Links, pools: Pools, first: int, last: int) -> None:
     """Delay: what came in some frames before, for each value its own number of them."""
     link = links[op.link]
@@ -143,7 +143,7 @@ def hold(op: Any, links: Links, pools: Pools, first: int, last: int) -> None:
                 pools.bits[here + i] = pools.bits[there - steps[i] * link.stride + i]
 
 
-@compiled
+@part
 def total(op: Any, links: Links, pools: Pools, first: int, last: int, counts: IntArray) -> None:
     """Output: the row of a frame is that of the frame before and what arrived."""
     link = links[op.link]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
+from depth_snn.compiled import compiled, part
 from sims.fast.spiking.connect import connect, hold, total
 from sims.fast.spiking.populate import populate
 from sims.fast.spiking.tables import BLOCK, DELAY, LIF, OUTPUT, Links, Operations, Pools
@@ -21,7 +21,7 @@ from sims.fast.spiking.tables import BLOCK, DELAY, LIF, OUTPUT, Links, Operation
 IntArray = npt.NDArray[np.int64]
 
 
-@compiled
+@part
 def operate(
     op: Any,
     links: Links,

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
+from depth_snn.compiled import compiled, part
 
 Words = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint8]
 Packs = npt.NDArray[np.uint64]
 
 
-@compiled
+@part
 def set_bits(bits: Bits, packs: Packs, found: Words) -> int:
     """Positions of the ones.
 
@@ -36,7 +36,7 @@ def set_bits(bits: Bits, packs: Packs, found: Words) -> int:
     return count
 
 
-@compiled
+@part
 def clear_bits(bits: Bits, width: int, found: Words) -> int:
     """Positions of the zeros among the first ``width``; see :func:`set_bits`."""
     count = 0
@@ -46,7 +46,7 @@ def clear_bits(bits: Bits, width: int, found: Words) -> int:
     return count
 
 
-@compiled
+@part
 def nonzero(values: Words, width: int, found: Words, sizes: Words) -> int:
     """Positions and values of what is not zero among the first ``width``."""
     count = 0

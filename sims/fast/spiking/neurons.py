@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
+from depth_snn.compiled import part
 
 INT = np.int32
-HALF = np.int32(1 << 23)
-FULL = np.int32(1 << 24)
+FAR = np.int32(3 * (1 << 23) - 1)
 TOP = np.int32((1 << 23) - 1)
 LOW = np.int32(4095)
 SPLIT = np.int32(12)
@@ -26,7 +25,7 @@ Words = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint8]
 
 
-@compiled
+@part
 def decayed(x: Any, kept: Any) -> Any:
     """``T0(x, 4096 − kept)`` for |x| <= 2^23, without a 64-bit product.
 
@@ -40,13 +39,35 @@ def decayed(x: Any, kept: Any) -> Any:
     )
 
 
-@compiled
+@part
 def wrapped(u: Any) -> Any:
-    """Lava's single wrap."""
-    return INT(INT(u - (FULL if u > HALF else INT(0))) + (FULL if u <= -HALF else INT(0)))
+    """Lava's single wrap into (−2^23, 2^23], for a sum that one wrap brings back.
+
+    Of u − 1 that is the number its lowest 24 bits stand for.
+    """
+    return INT(INT(INT(INT(u - INT(1)) << INT(8)) >> INT(8)) + INT(1))
 
 
-@compiled
+@part
+def distance(u: Any) -> Any:
+    """How far a sum lies from its register: beyond ``FAR`` one wrap does not bring it back."""
+    below = INT(u - INT(1))
+    return INT(below ^ INT(below >> INT(31)))
+
+
+@part
+def stray(current: int, drive: int) -> int:
+    """What one wrap leaves of a sum whose lowest 24 bits are kept in ``current``.
+
+    What decayed into the sum lies within ±2^23, so that drive and current determine it.
+    """
+    arrived = drive << 6
+    rest = (current - arrived) & ((1 << 24) - 1)
+    u = arrived + (rest - (1 << 24) if rest > 1 << 23 else rest)
+    return u - (1 << 24) if u > 1 << 23 else u + (1 << 24) if u <= -(1 << 23) else u
+
+
+@part
 def fire(
     v: Words, drive: Words, spikes: Bits, kept: Any, threshold: Any, reset: tuple[Any, Any]
 ) -> tuple[int, int, int]:
@@ -61,25 +82,26 @@ def fire(
         reset: Mask and subtrahend: a spike makes v ``(v & mask) − subtrahend``.
 
     Returns:
-        Spikes, active neurons, and 0 unless a current left its register.
+        Spikes, active neurons, and the greatest :func:`distance` of a current.
     """
     kept = INT(kept & INT(8191))
     mask, taken = reset
-    fired, active, bad = INT(0), INT(0), INT(0)
+    fired, active, far = INT(0), INT(0), INT(0)
     for i in range(v.shape[0]):
         d = drive[i]
-        u = wrapped(INT(d << INPUT_SHIFT))
-        bad |= INT(u > HALF) | INT(u <= -HALF)
+        x = INT(d << INPUT_SHIFT)
+        far = max(far, distance(x))
+        u = wrapped(x)
         m = min(max(INT(decayed(v[i], kept) + u), INT(-TOP)), TOP)
         s = m > threshold
         v[i] = INT(INT(m & mask) - taken) if s else m
         spikes[i] = np.uint8(s)
         fired = INT(fired + INT(s))
         active = INT(active + INT(INT(d | m) != INT(0)))
-    return fired, active, bad
+    return fired, active, far
 
 
-@compiled
+@part
 def fire_with_current(
     state: tuple[Words, Words],
     drive: Words,
@@ -106,22 +128,23 @@ def fire_with_current(
     currents, v = state
     kept_u, kept_v = INT(kept[0] & INT(8191)), INT(kept[1] & INT(8191))
     mask, taken = reset
-    fired, active, bad = INT(0), INT(0), INT(0)
+    fired, active, far = INT(0), INT(0), INT(0)
     for i in range(v.shape[0]):
         d = drive[i]
-        u = wrapped(INT(decayed(currents[i], kept_u) + INT(d << INPUT_SHIFT)))
+        x = INT(decayed(currents[i], kept_u) + INT(d << INPUT_SHIFT))
+        far = max(far, distance(x))
+        u = wrapped(x)
         currents[i] = u
-        bad |= INT(u > HALF) | INT(u <= -HALF)
         m = min(max(INT(INT(decayed(v[i], kept_v) + u) + bias[i]), INT(-TOP)), TOP)
         s = m > threshold
         v[i] = INT(INT(m & mask) - taken) if s else m
         spikes[i] = np.uint8(s)
         fired = INT(fired + INT(s))
         active = INT(active + INT(INT(d | m) != INT(0)))
-    return fired, active, bad
+    return fired, active, far
 
 
-@compiled
+@part
 def fire_and_show(
     state: tuple[Words, Words, Words],
     drive: Words,
@@ -151,12 +174,13 @@ def fire_and_show(
     kept_u, kept_v = INT(kept[0] & INT(8191)), INT(kept[1] & INT(8191))
     mask, taken = reset
     level, late = threshold
-    fired, active, bad = INT(0), INT(0), INT(0)
+    fired, active, far = INT(0), INT(0), INT(0)
     for i in range(v.shape[0]):
         d = drive[i]
-        u = wrapped(INT(decayed(currents[i], kept_u) + INT(d << INPUT_SHIFT)))
+        x = INT(decayed(currents[i], kept_u) + INT(d << INPUT_SHIFT))
+        far = max(far, distance(x))
+        u = wrapped(x)
         currents[i] = u
-        bad |= INT(u > HALF) | INT(u <= -HALF)
         m = INT(INT(INT(decayed(v[i], kept_v) + u) + bias[i]) - owed[i])
         m = min(max(m, INT(-TOP)), TOP)
         s = m > level
@@ -166,4 +190,4 @@ def fire_and_show(
         spikes[i] = np.uint8(s)
         fired = INT(fired + INT(s))
         active = INT(active + INT(INT(d | m) != INT(0)))
-    return fired, active, bad
+    return fired, active, far

@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
-from sims.fast.spiking.neurons import (
-    HALF,
-    INPUT_SHIFT,
-    fire,
-    fire_and_show,
-    fire_with_current,
-    wrapped,
-)
+from depth_snn.compiled import part
+from sims.fast.spiking.neurons import FAR, fire, fire_and_show, fire_with_current, stray
 from sims.fast.spiking.tables import (
     ACTIVE,
     BLOCK,
@@ -32,7 +25,7 @@ IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
 
 
-@compiled
+@part
 def arrived(
     op: Any, links: Links, pools: Pools, f: int, first: int, last: int, room: Words
 ) -> Words:
@@ -54,7 +47,7 @@ def arrived(
     return drive
 
 
-@compiled
+@part
 def note_fault(
     op: Any, frame: int, first: int, currents: Words, drive: Words, fault: IntArray
 ) -> None:
@@ -62,13 +55,16 @@ def note_fault(
     if frame >= fault[0]:
         return
     for i in range(drive.shape[0]):
-        u = currents[i] if op.loop != PLAIN else wrapped(INT(drive[i] << INPUT_SHIFT))
-        if u > HALF or u <= -HALF:
+        arrived_here = np.int64(drive[i])
+        # Without memory of the current the sum is what arrived.
+        current = arrived_here << 6 if op.loop == PLAIN else np.int64(currents[i])
+        u = stray(current, arrived_here)
+        if u > 1 << 23 or u <= -(1 << 23):
             fault[0], fault[1], fault[2] = frame, first + i, u
             return
 
 
-@compiled
+@part
 def populate(
     op: Any,
     links: Links,
@@ -119,16 +115,16 @@ def populate(
                 owed[:] = 0
             drive = arrived(op, links, pools, f, first, last, scratch[2])
             if op.loop == PLAIN:
-                fired, active, bad = fire(v, drive, spikes, kept[1], level, reset)
+                fired, active, far = fire(v, drive, spikes, kept[1], level, reset)
             elif op.loop == CURRENT:
-                fired, active, bad = fire_with_current(
+                fired, active, far = fire_with_current(
                     (u, v), drive, bias, spikes, kept, level, reset
                 )
             else:
-                fired, active, bad = fire_and_show(
+                fired, active, far = fire_and_show(
                     (u, v, owed), drive, bias, spikes, shown, kept, (level, INT(op.late)), reset
                 )
             counts[f, SPIKES] += fired
             counts[f, ACTIVE] += active
-            if bad:
+            if far > FAR:
                 note_fault(op, base + f, first, u, drive, fault)

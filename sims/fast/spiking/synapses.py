@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
+from depth_snn.compiled import part
 
 INT = np.int32
 HALF_INT = np.int16
@@ -18,7 +18,7 @@ Weights = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
 
 
-@compiled
+@part
 def add_rows(total: Words, weight: Weights, sources: Words, sign: int) -> None:
     """``total ± Σ weight[source]`` for every source; eight rows fit 16 bits.
 
@@ -55,7 +55,7 @@ def add_rows(total: Words, weight: Weights, sources: Words, sign: int) -> None:
         k += 1
 
 
-@compiled
+@part
 def add_graded_rows(total: Words, weight: Weights, sources: Words, sizes: Words) -> None:
     """``total += Σ size · weight[source]``; shapes as in :func:`add_rows`."""
     for k in range(sources.shape[0]):
@@ -64,7 +64,7 @@ def add_graded_rows(total: Words, weight: Weights, sources: Words, sizes: Words)
             total[j] = INT(total[j] + INT(INT(row[j]) * size))
 
 
-@compiled
+@part
 def add_synapses(
     total: Words,
     starts: IntArray,
@@ -91,11 +91,12 @@ def add_synapses(
         met += last - first
         size = INT(INT(sizes[k] if graded else INT(1)) << INT(exponent))
         for j in range(first, last):
-            total[targets[j]] += INT(INT(weight[j]) * size)
+            to = np.uint32(targets[j])  # unsigned: nothing to wrap around
+            total[to] = INT(total[to] + INT(INT(weight[j]) * size))
     return met
 
 
-@compiled
+@part
 def shift_left(total: Words, exponent: int) -> None:
     """``total <<= exponent``."""
     if exponent:

@@ -15,7 +15,7 @@ KINDS = {
 """Number of each kind of operation; an Input is none, its values are put in place."""
 PLAIN, CURRENT, SHOWN = range(3)
 """Which loop a population needs: see :mod:`sims.fast.spiking.neurons`."""
-BLOCK = 2048
+BLOCK = 4096
 """Neurons that go through all frames of a chunk before the next ones: their state fits the L1."""
 SPIKES, SYNAPSES, ACTIVE = range(3)
 COUNTED = 3

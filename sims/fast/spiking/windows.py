@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.compiled import compiled
+from depth_snn.compiled import part
 
 INT = np.int32
 Words = npt.NDArray[np.int32]
@@ -14,7 +14,7 @@ Grid = tuple[int, int, int]
 Rule = tuple[int, int, int, int, int, int]
 
 
-@compiled
+@part
 def convolve(
     total: Words,
     weight: Weights,
@@ -57,7 +57,7 @@ def convolve(
     return met
 
 
-@compiled
+@part
 def pool(total: Words, sources: Words, sizes: Words, channels: int, grid: Grid, rule: Rule) -> int:
     """Add each event to the windows that cover it; arguments and result as :func:`convolve`."""
     width, rows, columns = grid
@@ -75,7 +75,7 @@ def pool(total: Words, sources: Words, sizes: Words, channels: int, grid: Grid, 
     return met
 
 
-@compiled
+@part
 def regroup(total: Words, slots: Words, sources: Words, sizes: Words, channels: int) -> int:
     """Put each event where its position goes, if anywhere; how many were put.
 
