@@ -12,8 +12,8 @@ from conversion.graph import Edge, Graph
 from conversion.nodes import LIF, Input, Sparse
 
 VTH = 100
-BIAS_MAX = 10
-"""Largest of the constant drives: a neuron spikes every 20 steps or so."""
+MEAN_DRIVE = 5
+"""Mean of the constant drives: a neuron spikes every VTH / 5 steps or so."""
 WEIGHT_MAX = 20
 """Weights are even, which Loihi's mixed sign mode wants, and as often negative as positive."""
 
@@ -63,8 +63,17 @@ class RandomNetwork:
             np.save(folder / f"{name}.npy", getattr(self, name))
 
 
-def make_random(neurons: int, fan_out: int, seed: int = 5) -> RandomNetwork:
-    """Wire a network; no neuron meets a target twice, each list is rising."""
+def make_random(
+    neurons: int, fan_out: int, mean_drive: int = MEAN_DRIVE, seed: int = 5
+) -> RandomNetwork:
+    """Wire a network; no neuron meets a target twice, each list is rising.
+
+    Args:
+        neurons: How many.
+        fan_out: Synapses from each.
+        mean_drive: Mean of the drives, which sets how often the neurons spike.
+        seed: Of wiring, weights and drives.
+    """
     rng = np.random.default_rng(seed)
     # One target in each of fan_out equal parts: as good as random, distinct and sorted at once.
     part = neurons // fan_out
@@ -72,5 +81,5 @@ def make_random(neurons: int, fan_out: int, seed: int = 5) -> RandomNetwork:
     targets += (np.arange(fan_out, dtype=np.int32) * part)[None, :]
     weights = rng.integers(-WEIGHT_MAX // 2, WEIGHT_MAX // 2 + 1, (neurons, fan_out), np.int8)
     weights *= 2
-    drive = rng.integers(0, BIAS_MAX + 1, neurons, np.int32)
+    drive = rng.integers(0, 2 * mean_drive + 1, neurons, np.int32)
     return RandomNetwork(targets=targets, weights=weights, drive=drive)
