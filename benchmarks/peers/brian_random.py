@@ -93,7 +93,7 @@ def run() -> dict[str, float]:
     """Seconds of all steps from rest."""
     if WORK.form == "cpp_standalone":
         # Its program reports the time of its loop alone, without reading and writing files.
-        brian2.device.run(WORK.folder, with_output=False, run_args=[])
+        brian2.device.run(with_output=False, run_args=[])
         return {"seconds": float(brian2.device._last_run_time)}
     WORK.network.restore()
     WORK.stamps.clear()
