@@ -69,7 +69,7 @@ def _threshold(drive: npt.NDArray[np.float32]) -> int:
     low, high = 0, 2**16
     while high - low > 1:
         middle = (low + high) // 2
-        if _fire(drive, middle)[TRIAL // 2 :].mean() > SHARE:
+        if _fire(drive, middle)[len(drive) // 2 :].mean() > SHARE:
             low = middle
         else:
             high = middle
