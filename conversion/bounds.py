@@ -186,7 +186,7 @@ def _weights_bound(node: Dense | Conv | Sparse, span: tuple[int, int]) -> Bound:
     """
     low, high = span
     if isinstance(node, Sparse):
-        positive, negative = node.swing()
+        positive, negative = node.swing
     else:
         rows = node.weight.reshape(node.weight.shape[0], -1)
         positive, negative = np.maximum(rows, 0).sum(1), np.minimum(rows, 0).sum(1)

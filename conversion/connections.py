@@ -34,7 +34,7 @@ def places_along(size: int, kernel: int, stride: int, padding: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Connection(Node):
+class SynapticNode(Node):
     """What travels through synapses: one step late, shifted left by ``exponent``."""
 
     exponent: int
@@ -50,7 +50,7 @@ class _Connection(Node):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dense(_Connection):
+class Dense(SynapticNode):
     """Weights shared by all tokens: ``out = (W · in) << exponent``.
 
     With ``repeat`` above 1 a token's channels are that many groups, each met by the same weights.
@@ -78,7 +78,7 @@ class Dense(_Connection):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Windowed(_Connection):
+class _Windowed(SynapticNode):
     """What slides a window over a grid of positions, zeros outside.
 
     Attributes:
@@ -206,7 +206,7 @@ class SumPool(_Windowed):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Skip(_Connection):
+class Skip(SynapticNode):
     """One-to-one connection ``out = in << exponent``, the residual path."""
 
     tokens: int
@@ -224,7 +224,7 @@ class Skip(_Connection):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Regroup(_Connection):
+class Regroup(SynapticNode):
     """Hands positions to tokens, one to one and in a fixed order: ``in[index] << exponent``.
 
     Attributes:

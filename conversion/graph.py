@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 from conversion.nodes import Node
 from conversion.order import in_order
+from conversion.spiking import HELD_MAX
 from depth_snn.errors import GraphError
 
 ADDING_PORTS = frozenset(
@@ -108,6 +110,9 @@ class Graph:
                 f"{where}: would bring {'its own frame' if back == 0 else 'a frame to come'}; "
                 f"a delay of {edge.delay + 1 - back} brings the frame before"
             )
+        held = back * math.prod(self.by_name[edge.source].output_shape(edge.source_port))
+        if held > HELD_MAX:
+            raise GraphError(f"{where}: would hold {held} values, more than {HELD_MAX}")
 
     def _check_ports(self) -> None:
         fed: dict[tuple[str, str], int] = {}

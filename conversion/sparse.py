@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from conversion.connections import WEIGHT_MAX, _Connection
+from conversion.connections import WEIGHT_MAX, SynapticNode
 from conversion.node import IntArray
 from depth_snn.errors import GraphError
 
@@ -19,7 +20,7 @@ Kept = TypeVar("Kept", bound=np.generic)
 COUNT_MAX = 2**27
 """Neurons on either side: what a value of the graph may hold."""
 BLOCK = 2**22
-"""Synapses that a check or a sum looks at in one go, so that it needs little memory beside them."""
+"""Synapses that a check looks at in one go, so that it needs little memory beside them."""
 
 
 def narrow(
@@ -49,7 +50,7 @@ def narrow(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sparse(_Connection):
+class Sparse(SynapticNode):
     """Synapses between two vectors, listed by source neuron: ``out = (W · in) << exponent``.
 
     The synapses of source r are number starts[r] to starts[r + 1] − 1. About 5 bytes each are
@@ -95,21 +96,21 @@ class Sparse(_Connection):
         """Synapses stored."""
         return int(self.targets.size)
 
+    @cached_property
     def swing(self) -> tuple[IntArray, IntArray]:
-        """For each target (R',), the sums of its positive and of its negative weights.
+        """For each target (R',), the sums of its positive and of its negative weights."""
+        from conversion.sparse_sums import add_by_sign  # starts the compiler, for those who ask
 
-        Sums of at most 2^27 weights of 8 bits are exact in the floats that ``bincount`` adds in.
-        """
-        up, down = np.zeros(self.count), np.zeros(self.count)
-        for at in range(0, self.synapses, BLOCK):
-            targets, weight = self.targets[at : at + BLOCK], self.weight[at : at + BLOCK]
-            up += np.bincount(targets, np.maximum(weight, 0), self.count)
-            down += np.bincount(targets, np.minimum(weight, 0), self.count)
-        return up.astype(np.int64), down.astype(np.int64)
+        up, down = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
+        add_by_sign(self.targets, self.weight, up, down)
+        up.setflags(write=False)
+        down.setflags(write=False)
+        return up, down
 
+    @property
     def sum_bound(self) -> int:
         """Largest sum of magnitudes of the weights that lead to one target."""
-        up, down = self.swing()
+        up, down = self.swing
         return int((up - down).max())
 
     def output_shape(self, port: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from conversion.node import IntArray, Node, frozen_int
 BIAS_LIMIT = 2**17
 """A bias is shifted left by 6 and added to a register of 24 bits."""
 HELD_MAX = 2**27
-"""Values that a Delay may hold."""
+"""Values that a Delay, or a recurrent edge, may hold."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

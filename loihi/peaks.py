@@ -69,7 +69,7 @@ def _summed(node: Connection, arriving: int) -> int:
     if isinstance(node, SumPool):
         return arriving * node.kernel_down * node.kernel_across
     if isinstance(node, Sparse):
-        return arriving * node.sum_bound()
+        return arriving * node.sum_bound
     by_channel = np.abs(node.weight.reshape(node.weight.shape[0], -1)).sum(axis=1)
     return arriving * int(by_channel.max(initial=0))
 

@@ -58,7 +58,18 @@ def sigma_delta_layers() -> Layers:
     )  # fmt: skip
 
 
-NETX_LAYERS = {"spiking": spiking_layers, "sigma_delta": sigma_delta_layers}
+def recurrent_layers() -> Layers:
+    """Input → dense that reads its own spikes too."""
+    return (
+        {"type": _kind("input"), "shape": np.array([4])},
+        {"type": _kind("dense_rec"), "shape": np.array([3]), "weight": 8 * _floats(3, 4),
+         "weight_rec": _floats(3, 3), "bias": _floats(3), **CUBA},
+    )  # fmt: skip
+
+
+NETX_LAYERS = {
+    "spiking": spiking_layers, "sigma_delta": sigma_delta_layers, "recurrent": recurrent_layers,
+}  # fmt: skip
 
 
 def write_netx(folder: Path) -> list[Path]:

@@ -14,6 +14,8 @@ from conversion.nir_io.convention import Convention
 from conversion.nir_io.items import Item, Shape
 from conversion.nodes import Conv, Dense, Node, Regroup, Skip, SumPool
 
+LONG = 2**20
+"""Delay of a loop until it is known how many steps it takes without one."""
 FloatArray = npt.NDArray[np.float64]
 SUM_LIMIT = 2**31 - 1
 """Largest magnitude of a connection's sums (docs/fixed_point.md §9)."""
@@ -32,6 +34,7 @@ class Signal:
         layout: (C, H, W) or (C, L) where a Flatten made the shape (N,): channels here then run
             position by position.
         shared: Whether more than one node reads it.
+        back: Whether it arrives one step later, by the edge that closes a loop.
     """
 
     node: str
@@ -43,6 +46,7 @@ class Signal:
     bias: FloatArray | None = None
     layout: Shape | None = None
     shared: bool = False
+    back: bool = False
 
     @property
     def peak(self) -> int:
@@ -93,7 +97,16 @@ class Draft:
     def put(self, node: Node, *signals: Signal) -> None:
         """Add a node that reads signals on its port ``in``."""
         self.nodes[node.name] = node
-        self.edges += [Edge(source=s.node, target=node.name, source_port=s.port) for s in signals]
+        self.edges += [
+            Edge(
+                source=s.node,
+                target=node.name,
+                source_port=s.port,
+                recurrent=s.back,
+                delay=LONG if s.back else 0,
+            )
+            for s in signals
+        ]
 
     def note(self, item: Item, text: str) -> None:
         """Remember in words what is not exactly as in NIR."""
@@ -108,7 +121,7 @@ class Draft:
         bits = 0
         while bits < EXPONENT_MAX and signal.peak << (bits + 1) <= SUM_LIMIT:
             bits += 1
-        node = self.nodes[signal.node]
+        node = self.nodes.get(signal.node)  # none yet of a population whose loop is being read
         used = getattr(node, "exponent", 0) if _movable(node, signal) else 0
         return min(bits, EXPONENT_MAX - used)
 
@@ -119,7 +132,7 @@ class Draft:
         """
         if bits == 0:
             return signal
-        node, new = self.nodes[signal.node], signal.node
+        node, new, back = self.nodes.get(signal.node), signal.node, signal.back
         if _movable(node, signal):
             assert isinstance(node, Dense | Conv | Skip | Regroup | SumPool)
             self.nodes[node.name] = replace(node, exponent=node.exponent + bits)
@@ -127,9 +140,10 @@ class Draft:
             new = f"{reader}.lift.{signal.node}"
             rows, channels = ours(signal.shape)
             self.put(Skip(name=new, tokens=rows, channels=channels, exponent=bits), signal)
+            back = False
         return replace(
             signal, node=new, port="out", unit=signal.unit / 2**bits, low=signal.low << bits,
-            high=signal.high << bits,
+            high=signal.high << bits, back=back,
         )  # fmt: skip
 
 

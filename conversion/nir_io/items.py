@@ -1,4 +1,4 @@
-"""What stands in a NIR graph, as plain data in topological order, nested graphs unfolded."""
+"""What stands in a NIR graph, as plain data in an order to read it, nested graphs unfolded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from conversion.nir_io.kept import plain
+from conversion.nir_io.loops import reading_of
 from depth_snn.errors import GraphError, one_line
 
 KNOWN = (
@@ -32,6 +33,7 @@ class Item:
         fields: Its parameters: NumPy arrays, numbers, text, tuples.
         metadata: What NIR lets a node carry along.
         sources: Names of the nodes whose values it adds up.
+        back: Those of them that close a loop: what they sent in the step before arrives.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Item:
     fields: Mapping[str, Any]
     metadata: Mapping[str, Any]
     sources: tuple[str, ...]
+    back: frozenset[str] = frozenset()
 
     def fail(self, message: str) -> GraphError:
         """An error that names the node."""
@@ -92,11 +95,11 @@ def making_sense(where: str) -> Iterator[None]:
 
 
 def items_of(graph: Any) -> list[Item]:
-    """The nodes of a `nir.NIRGraph`, every source before what reads it.
+    """The nodes of a `nir.NIRGraph`, every source before what reads it, loops aside.
 
     Raises:
         GraphError: naming a node of a type that has no integer form, an edge that leads nowhere,
-            or the nodes of a cycle.
+            or the nodes of a loop without one clear beginning (:mod:`conversion.nir_io.loops`).
     """
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str]] = []
@@ -117,7 +120,11 @@ def items_of(graph: Any) -> list[Item]:
         if source in sources[target]:
             raise GraphError(f"NIR edge {source} -> {target} is given twice")
         sources[target].append(source)
-    return [_item(name, nodes[name], sources[name]) for name in _order(sources)]
+    reading = reading_of(sources, {name: type(node).__name__ for name, node in nodes.items()})
+    back = {
+        name: frozenset(s for s in sources[name] if (s, name) in reading.back) for name in nodes
+    }
+    return [_item(name, nodes[name], sources[name], back[name]) for name in reading.order]
 
 
 def _unfold(
@@ -163,35 +170,7 @@ def _open_ends(nodes: Mapping[str, Any], edges: list[tuple[str, str]]) -> dict[s
     return ends
 
 
-def _order(sources: Mapping[str, list[str]]) -> list[str]:
-    waiting = {name: set(before) for name, before in sources.items()}
-    done: list[str] = []
-    while waiting:
-        # By name, so that one network in two orders of nodes makes one graph.
-        ready = sorted(name for name, before in waiting.items() if not before & waiting.keys())
-        if not ready:
-            through = ", ".join(repr(n) for n in _cycle(sources, waiting))
-            raise GraphError(
-                f"NIR graph: recurrent through {through}"
-                "; recurrent layers have no integer form here: unroll or train a feed-forward one"
-            )
-        done += ready
-        for name in ready:
-            del waiting[name]
-    return done
-
-
-def _cycle(sources: Mapping[str, list[str]], waiting: Mapping[str, Any]) -> list[str]:
-    """Nodes of one cycle, walked against the edges; every waiting node has a waiting source."""
-    path = [next(iter(waiting))]
-    while True:
-        before = next(name for name in sources[path[-1]] if name in waiting)
-        if before in path:
-            return sorted(path[path.index(before) :])
-        path.append(before)
-
-
-def _item(name: str, node: Any, sources: list[str]) -> Item:
+def _item(name: str, node: Any, sources: list[str], back: frozenset[str]) -> Item:
     found = {f.name: plain(getattr(node, f.name)) for f in fields(node) if f.name not in UNSAID}
     kind = type(node).__name__
     ends = {"Input": ("input_type", "input"), "Output": ("output_type", "output")}
@@ -201,4 +180,4 @@ def _item(name: str, node: Any, sources: list[str]) -> Item:
     if kind == "Flatten":
         found["input_type"] = plain((node.input_type or {}).get("input"))
     metadata = node.metadata if isinstance(node.metadata, Mapping) else {}
-    return Item(name, kind, found, metadata, tuple(sources))
+    return Item(name, kind, found, metadata, tuple(sources), back)

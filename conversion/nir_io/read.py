@@ -100,9 +100,28 @@ def import_nir(
         name=str(title), dialect="quantised", nodes=tuple(draft.nodes.values()),
         edges=tuple(draft.edges), meta={META: kept},
     )  # fmt: skip
-    built = balance_delays(built)
+    built = _closed(balance_delays(built))
     verify(built)
     return built
+
+
+def _closed(graph: Graph) -> Graph:
+    """The graph with what its loops bring one frame old.
+
+    Raises:
+        GraphError: if a loop takes more steps here.
+    """
+    edges = []
+    for edge in graph.edges:
+        late = edge.delay + 1 - graph.frames_back(edge) if edge.recurrent else edge.delay
+        if late < 0:
+            raise GraphError(
+                f"NIR graph: recurrent from {edge.source!r} to {edge.target!r} with "
+                f"{1 - late} layers of weights in the loop, each of which takes a step here; "
+                "only one layer brings spikes back in the next step: unroll it"
+            )
+        edges.append(replace(edge, delay=late))
+    return graph.with_edges(edges)
 
 
 def _remembered(
@@ -162,12 +181,19 @@ def _walk(draft: Draft, items: list[Item], inputs: tuple[int, int, float]) -> li
             readers[source] = readers.get(source, 0) + 1
     signals: dict[str, Signal] = {}
     made = []
+    by_name = {item.name: item for item in items}
     for item in items:
-        arrived = [
-            replace(signals[s], shared=signals[s].shared or readers[s] > 1) for s in item.sources
-        ]
         with making_sense(f"NIR node {item.name!r} ({item.kind})"):
-            signals[item.name], found = _made(draft, item, arrived, inputs)
+            for source in item.sources:
+                if source not in signals:  # the beginning of a loop, of which this is part
+                    signals[source] = read_neurons.announced(draft.convention, by_name[source])
+            arrived = [
+                replace(signals[s], shared=signals[s].shared or readers[s] > 1, back=s in item.back)
+                for s in item.sources
+            ]
+            shown, found = _made(draft, item, arrived, inputs)
+            if signals.setdefault(item.name, shown) != shown:
+                raise item.fail("begins a loop that reads its spikes in another shape")
         made.append(found)
     if not any(item.kind == "Input" for item in items):
         raise GraphError("the NIR graph has no Input node; add one with the shape of its data")

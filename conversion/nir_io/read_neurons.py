@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from conversion.nir_io import weights
-from conversion.nir_io.convention import Dynamics, check, dynamics
+from conversion.nir_io.convention import Convention, Dynamics, check, dynamics
 from conversion.nir_io.draft import Draft, FloatArray, Signal, ours, positions_first
 from conversion.nir_io.items import Item
 from conversion.nodes import LIF, Delay, Delta, Output
@@ -65,6 +65,26 @@ def threshold(draft: Draft, item: Item, signals: list[Signal]) -> tuple[Signal, 
     return _population(draft, item, signal, fine, plan, bits)
 
 
+def announced(convention: Convention, item: Item) -> Signal:
+    """The spikes of a population that begins a loop, before it is known what it reads.
+
+    Raises:
+        GraphError: if its parameters do not tell how many neurons it has, or its library's loops
+            have a rule that ours lack (snntorch: ``RLeaky._base_zero``).
+    """
+    if convention.name == "snntorch" and convention.reset == "zero":
+        raise item.fail(
+            "recurrent, and snntorch's recurrent neurons that reset to zero lose all input of the "
+            "step after a spike, which ours do not: train with reset_mechanism='subtract'"
+        )
+    key = "threshold" if item.kind == "Threshold" else "v_threshold"
+    shape = np.shape(item.fields[key])
+    if not shape or len(shape) > 3:
+        raise item.fail(f"begins a loop, and {key} of shape {shape} does not say how many neurons "
+                        "it has; give one value for each")  # fmt: skip
+    return Signal(item.name, shape, 1.0, 0, 1)
+
+
 def _fits(item: Item, signal: Signal) -> None:
     shape = np.asarray(item.fields["r"]).shape
     if math.prod(shape) != 1 and shape != signal.shape:
@@ -85,7 +105,7 @@ def _gathered(draft: Draft, item: Item, signals: list[Signal]) -> Signal:
         bits = _bits_between(item, signal, finest.unit)
         low, high = low + (signal.low << bits), high + (signal.high << bits)
         bias = bias + (0 if signal.bias is None else signal.bias)
-    return replace(finest, low=low, high=high, bias=bias, shared=len(signals) > 1)
+    return replace(finest, low=low, high=high, bias=bias, shared=len(signals) > 1, back=False)
 
 
 def _bits_between(item: Item, signal: Signal, unit: float) -> int:

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from conversion.graph import Graph, unbalanced_edges
+from conversion.graph import Graph
 from conversion.nodes import Input
-from depth_snn.errors import EngineError, GraphError, InputError, OverflowInGraph
+from depth_snn.errors import EngineError, OverflowInGraph
 from sims.counts import NodeCounts
 from sims.fast.build import body_of
+from sims.fast.checks import frames_of, probed, require_names, require_runnable
 from sims.fast.past import Key, Past, key_of
 from sims.fast.rows import Signal, dense, store
-from sims.fast.source import InputBody, checked, expected
+from sims.fast.source import InputBody, expected
 from sims.fast.spiking import Program, program_of
 from sims.fast.warm_up import frames_before, warm_up
 from sims.fast.width import STRICT, UNBOUNDED, TooWide
@@ -56,9 +57,9 @@ class FastSimulator:
         strict: bool = True,
         threads: int = 1,
     ) -> None:
-        _require_runnable(graph)
+        require_runnable(graph)
         self._graph = graph
-        self._shown = _probed(graph, probes)
+        self._shown = probed(graph, probes)
         self._frames = 0
         self._broken = False
         ports = set(self._shown.values())
@@ -146,7 +147,7 @@ class FastSimulator:
         Raises:
             InputError, OverflowInGraph, EngineError: as :meth:`step`.
         """
-        frames = _frames_of(self._graph, inputs, ranged=self._program is None)
+        frames = frames_of(self._graph, inputs, ranged=self._program is None)
         if self._program is not None:
             return self._run_program(self._program, inputs, frames, on_frame)
         values = self._zeros(frames)
@@ -163,7 +164,7 @@ class FastSimulator:
         """One frame of a program, (1, *shape) each."""
         assert self._program is not None
         sources = {n.name: n for n in self._graph.nodes if isinstance(n, Input)}
-        _require_names(frame_inputs, sources)
+        require_names(frame_inputs, sources)
         frame = {
             name: expected(node, frame_inputs[name], node.shape)[np.newaxis]
             for name, node in sources.items()
@@ -185,8 +186,9 @@ class FastSimulator:
                 kept = values[text][first:last]
                 kept[...] = program.rows_of(key, last - first).reshape(kept.shape)
             self._frames = base + last
-            for f in range(first, last) if on_frame is not None else ():
-                on_frame(f)
+            if on_frame is not None:
+                for f in range(first, last):
+                    on_frame(f)
         self._broken = False
         return values
 
@@ -216,7 +218,7 @@ class FastSimulator:
 
     def _advance(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[Key, Signal]:
         self._require_whole()
-        _require_names(frame_inputs, self._sources)
+        require_names(frame_inputs, self._sources)
         self._broken = True
         signals: dict[Key, Signal] = {
             (name, "out"): source.present(frame_inputs[name])
@@ -267,50 +269,3 @@ def simulate(
     simulator = FastSimulator(graph, probes, strict=strict, threads=threads)
     values = simulator.run(inputs, on_frame=on_frame)
     return SimResult(frames=simulator.frames, values=values, counts=simulator.counts)
-
-
-def _require_runnable(graph: Graph) -> None:
-    if graph.dialect != "quantised":
-        raise GraphError(f"graph {graph.name!r} is {graph.dialect}; quantise it before simulating")
-    faults = unbalanced_edges(graph)
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise GraphError(f"graph {graph.name!r} is not balanced: {faults[0]}{more}; set the delays")
-    # An Output shows its bias before frame 0 arrives, which a node behind it would take for data.
-    for edge in graph.edges:
-        if graph.by_name[edge.source].kind == "Output":
-            raise GraphError(f"edge {edge.source} -> {edge.target}: nothing may follow an Output")
-
-
-def _probed(graph: Graph, probes: Collection[str] | None) -> dict[str, Key]:
-    ports = {f"{n.name}.{port}": (n.name, port) for n in graph.nodes for port in n.outputs}
-    if probes is None:
-        return ports
-    for probe in probes:
-        if probe not in ports:
-            raise GraphError(f"graph {graph.name!r} has no value {probe!r}; name it node.port")
-    return {text: key for text, key in ports.items() if text in probes}
-
-
-def _require_names(inputs: Mapping[str, object], expected: Collection[str]) -> None:
-    missing = sorted(set(expected) - inputs.keys())
-    unknown = sorted(inputs.keys() - set(expected))
-    if missing or unknown:
-        what = f"no value for {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
-        raise InputError(f"inputs: {what}; this graph takes {', '.join(sorted(expected))}")
-
-
-def _frames_of(
-    graph: Graph, inputs: Mapping[str, npt.NDArray[np.integer[Any]]], *, ranged: bool
-) -> int:
-    """Number of frames, the inputs checked: their ranges too, unless a program does that."""
-    nodes = [n for n in graph.nodes if isinstance(n, Input)]
-    _require_names(inputs, [n.name for n in nodes])
-    lengths = {n.name: len(inputs[n.name]) for n in nodes}
-    if len(set(lengths.values())) != 1:
-        raise InputError(f"inputs: the numbers of frames differ: {lengths}")
-    frames = next(iter(lengths.values()))
-    check = checked if ranged else expected
-    for node in nodes:
-        check(node, inputs[node.name], (frames, *node.shape))
-    return frames

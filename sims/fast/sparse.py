@@ -52,7 +52,7 @@ class SparseBody:
     def __init__(self, node: Sparse, width: Width) -> None:
         self._node = node
         self._width = width
-        self._row_sum = node.sum_bound()
+        self._row_sum = node.sum_bound
         self.tally = Tally(node)
 
     def step(self, inputs: Arrivals) -> Departures:

@@ -80,7 +80,7 @@ def test_sparse_equals_dense(seed: int) -> None:
     want = fast.simulate(full, {"x": x[:, None]}).values["to.out"][:, 0]
     assert np.array_equal(fast.simulate(thin, {"x": x}).values["to.out"], want)
     assert interval_bounds(thin)["to"] == interval_bounds(full)["to"]
-    assert node.sum_bound() == np.abs(matrix_of(node)).sum(1).max()
+    assert node.sum_bound == np.abs(matrix_of(node)).sum(1).max()
 
 
 @ENGINES
@@ -146,6 +146,8 @@ def test_what_comes_too_early_is_refused_with_the_delay_that_helps() -> None:
     assert [graph.frames_back(e) for e in graph.edges if e.recurrent] == [1]
     with pytest.raises(GraphError, match="cycle through a, b; make the edge that closes it recurr"):
         built(nodes, *paths, "b -> a")
+    with pytest.raises(GraphError, match="would hold 134217729 values, more than 134217728"):
+        built(nodes, *paths, "b ~> a", delay=2**27 + 1)
     with pytest.raises(GraphError, match="only quantised graphs have loops"):
         replace(graph, dialect="float")
 
@@ -168,7 +170,7 @@ def test_bounds_of_loops_do_not_depend_on_the_loop() -> None:
     bounds = interval_bounds(graph)
     for node in graph.of_kind("Sparse"):
         assert isinstance(node, Sparse)
-        up, down = node.swing()
+        up, down = node.swing
         assert bounds[node.name].shown == max(up.max(), -down.min()) << node.exponent
     coded, _ = coder_loop_case(1)
     assert verify(coded)["round"].shown < 2**20
@@ -242,7 +244,7 @@ def test_targets_are_checked_in_every_block(monkeypatch: pytest.MonkeyPatch) -> 
     rng = np.random.default_rng(1)
     node = sparse(rng, "to", 9, 12)
     matrix = matrix_of(node)
-    assert node.sum_bound() == np.abs(matrix).sum(1).max()
+    assert node.sum_bound == np.abs(matrix).sum(1).max()
     for k in range(1, node.synapses):
         if k not in node.starts:
             targets = node.targets.copy()

@@ -83,6 +83,24 @@ NETS = {
         conv(1, 3, 2, 4, stride=2, padding=1), lif((3, 4)), nir.Flatten(None, 0),
         nir.Linear(dyadic(3, 4, 12)), lif(4), shape=(2, 8)),
 }  # fmt: skip
+
+
+def looped(*names: str) -> Any:
+    """Spikes that come back through weights, or as they are; another layer behind them."""
+    net = chain(nir.Affine(dyadic(1, 7, 5), dyadic(2, 7)), lif(7), nir.Linear(dyadic(3, 4, 7)),
+                lif(4, 0.5), shape=(5,))  # fmt: skip
+    more = {"back": nir.Affine(dyadic(4, 7, 7), dyadic(5, 7)), "late": nir.Delay(full(7, 2 * DT)),
+            "one": nir.Scale(full(7, 0.5))}  # fmt: skip
+    nodes = {**net.nodes, **{name: more[name] for name in names}}
+    edges = [*net.edges, *pairwise(["n1", *names, "n1"])]
+    return nir.NIRGraph(nodes, edges, metadata={}, type_check=False)
+
+
+NETS |= {
+    "loop": lambda: looped("back"),
+    "loop without weights": lambda: looped("one"),
+    "loop with a delay": lambda: looped("late", "back"),
+}
 DTS = {"li", "if", "threshold", "no neuron"}
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from conversion.graph import Graph
 from conversion.nir_io import import_nir
+from depth_snn.errors import GraphError
 from sims.fast import simulate as fast
 from sims.reference import simulate as reference
 from tests.unit.nir_nets import spikes
@@ -96,6 +97,41 @@ def compare(graph: Graph, frames: Any, wanted: Any) -> None:
         values = out.values if engine is fast else out.result.values
         differ = np.argwhere(values["output.out"] != wanted[:n])
         assert not len(differ), f"first difference at {differ[0]}"
+
+
+def recurrent_net(kind: str, reset: str) -> nn.Sequential:
+    """Dense → recurrent neurons → dense → Leaky."""
+    one, two = layers(5, bias=kind == "all to all")
+    said = {"init_hidden": True, "reset_mechanism": reset}
+    rule = {"beta": torch.full((HIDDEN,), 0.875), "threshold": torch.ones(HIDDEN), **said}
+    back = {
+        "all to all": lambda: snn.RLeaky(linear_features=HIDDEN, **rule),
+        "each to itself": lambda: snn.RLeaky(all_to_all=False, V=torch.randn(HIDDEN), **rule),
+        "current": lambda: snn.RSynaptic(
+            alpha=torch.full((HIDDEN,), 0.5), linear_features=HIDDEN, **rule
+        ),
+    }[kind]()
+    rounded(back.recurrent)
+    if kind == "current":
+        nn.init.zeros_(back.recurrent.bias)
+    last = snn.Leaky(beta=torch.full((OUT,), 0.75), threshold=torch.ones(OUT), **said)
+    return nn.Sequential(one, back, two, last)
+
+
+@pytest.mark.parametrize("kind", ["all to all", "each to itself", "current"])
+def test_snntorch_recurrent(kind: str) -> None:
+    model = recurrent_net(kind, "subtract")
+    graph = import_nir(exported(model, (IN,)), exact=True)
+    assert [graph.frames_back(e) for e in graph.edges if e.recurrent] == [1]
+    frames = spikes(1, FRAMES, IN)
+    compare(graph, frames, run_snntorch(model, frames))
+
+
+def test_a_snntorch_loop_that_resets_to_zero_is_refused() -> None:
+    """It loses the input of the step after a spike: a LIF of ours would spike elsewhere."""
+    graph = exported(recurrent_net("all to all", "zero"), (IN,))
+    with pytest.raises(GraphError, match="lose all input of the step after a spike"):
+        import_nir(graph, reset="zero")
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,15 @@ from tests.unit.test_nir import both, conv, native, pooled
 nir = pytest.importorskip("nir")
 
 
-def recurrent() -> Any:
-    nodes = {"input": nir.Input(np.array([3])), "lif": lif(3), "back": nir.Linear(dyadic(1, 3, 3)),
-             "output": nir.Output(np.array([3]))}  # fmt: skip
-    edges = [("input", "lif"), ("lif", "back"), ("back", "lif"), ("lif", "output")]
-    return nir.NIRGraph(nodes, edges, metadata={}, type_check=False)
+def joined(nodes: dict[str, Any], *paths: str) -> Any:
+    """Three values wide, from paths of names."""
+    ends = {"input": nir.Input(np.array([3])), "output": nir.Output(np.array([3]))}
+    edges = [pair for path in paths for pair in pairwise(path.split())]
+    return nir.NIRGraph({**ends, **nodes}, edges, metadata={}, type_check=False)
+
+
+def back() -> Any:
+    return nir.Linear(dyadic(1, 3, 3))
 
 
 class Oscillator(nir.NIRNode):
@@ -42,7 +47,29 @@ def mixed() -> Any:
 
 
 REFUSED = {
-    "recurrent": (recurrent, "recurrent through 'back', 'lif'"),
+    "a loop with two ways in": (
+        lambda: joined({"a": lif(3), "b": lif(3)}, "input a b a output", "input b"),
+        "recurrent through 'a', 'b'; is entered at a, b"),
+    "a loop with no way in": (
+        lambda: joined({"a": lif(3), "b": lif(3)}, "input output", "a b a"),
+        "recurrent through 'a', 'b'; nothing enters"),
+    "a loop that begins at a layer": (
+        lambda: joined({"a": back(), "b": lif(3)}, "input a b a", "b output"),
+        "it begins at 'a', a Linear"),
+    "loops within loops": (
+        lambda: joined({"a": lif(3), "b": lif(3)}, "input a b a output", "b b"),
+        "recurrent through 'b', loops within loops"),
+    "a loop of two layers": (
+        lambda: joined({"a": lif(3), "w": back(), "b": lif(3), "v": back()},
+                       "input a w b v a output"),
+        "recurrent from 'v' to 'a' with 2 layers of weights"),
+    "a loop of neurons that are not counted": (
+        lambda: joined({"a": lif(()), "w": back()},
+                       "input a w a output"),
+        "'a' .*v_threshold of shape .* does not say how many"),
+    "another number of neurons": (
+        lambda: joined({"a": lif(2), "w": nir.Linear(dyadic(1, 3, 2))}, "input a w a output"),
+        "'a' .*has neurons of shape .2,., but gets shape .3,."),
     "unknown node": (lambda: chain(Oscillator(), shape=(3,)), "'n0': type Oscillator .*express it"),
     "neurons differ": (mixed, "'n0' .*tau differs between neurons"),
     "reset elsewhere": (

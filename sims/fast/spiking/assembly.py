@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from conversion.graph import Graph
 from conversion.nodes import LIF, Conv, Delay, Dense, Node, Regroup, Sparse, SumPool
-from sims.fast.spiking.layout import WIDE, Layout, frames_back
+from sims.fast.spiking.layout import Layout, frames_back
 from sims.fast.spiking.neurons import INPUT_SHIFT
 from sims.fast.spiking.tables import (
     CURRENT,
@@ -76,14 +76,15 @@ def assembled(graph: Graph, order: list[Node], layout: Layout) -> tuple[Operatio
         Operations in that order, links, and arrays in their first state.
     """
     held = Constants()
-    links: list[tuple[int, int, int]] = []
+    links: list[tuple[int, int, int, int, int]] = []
     operations = np.zeros(len(order), OPERATION)
     for row, node in zip(operations, order, strict=True):
         fields = _fields(graph, node, layout, held) | {"link": len(links)}
         for edge in graph.incoming[node.name]:
             value = layout.values[edge.source, edge.source_port]
             at = value.origin - frames_back(graph, edge) * value.stride
-            links.append((int(value.pool == WIDE), at, value.stride))
+            low, high = (getattr(graph.by_name[edge.source], end, 0) for end in ("lo", "hi"))
+            links.append((value.pool, at, value.stride, low, high))
         fields["links"] = len(links) - fields["link"]
         for name, number in fields.items():
             row[name] = number

@@ -17,6 +17,7 @@ from sims.fast.spiking.tables import (
     SPARSE,
     SUM_POOL,
     SYNAPSES,
+    WIDE,
     Links,
     Pools,
 )
@@ -31,7 +32,7 @@ Words = npt.NDArray[np.int32]
 def events(link: Any, width: int, f: int, pools: Pools, scratch: Words) -> int:
     """Positions (in row 0 of ``scratch``) and values (in row 1) of what is not zero in a frame."""
     at = link.at + f * link.stride
-    if link.wide:
+    if link.pool == WIDE:
         return nonzero(pools.wide[at : at + width], width, scratch[0], scratch[1])
     bits, packs = pools.bits[at : at + link.stride], pools.packs[at // 8 : (at + link.stride) // 8]
     return set_bits(bits, packs, scratch[0])
@@ -44,7 +45,7 @@ def times_dense(
     """Dense: rows of weights for the events of a frame, or for the silent where those are fewer."""
     found, sizes = scratch[0], scratch[1]
     weight = pools.weight[op.weight : op.weight + op.c_in * op.c_out].reshape(op.c_in, op.c_out)
-    if op.groups == 1 and not link.wide:
+    if op.groups == 1 and link.pool != WIDE:
         if 2 * count > op.c_in:
             out[:] = pools.constants[op.constant : op.constant + op.c_out]
             at = link.at + f * link.stride
@@ -63,7 +64,7 @@ def times_dense(
             k += 1
         if k > first:
             group = out[g * op.c_out : (g + 1) * op.c_out]
-            if link.wide:
+            if link.pool == WIDE:
                 add_graded_rows(group, weight, found[first:k], sizes[first:k])
             else:
                 add_rows(group, weight, found[first:k], 1)
@@ -118,12 +119,12 @@ def connect(
         if op.kind == SPARSE:
             starts = pools.starts[op.starts : op.starts + op.source_width + 1]
             targets, weight = pools.targets[op.weight :], pools.synapse[op.weight :]
-            graded = sizes[:count] if link.wide else sizes[:0]
+            graded = sizes[:count] if link.pool == WIDE else sizes[:0]
             counts[f, SYNAPSES] += add_synapses(
                 out, starts, targets, weight, found[:count], graded, op.exponent
             )
             continue
-        if not link.wide:
+        if link.pool != WIDE:
             sizes[:count] = 1
         counts[f, SYNAPSES] += reach(op, pools, out, found[:count], sizes[:count])
         shift_left(out, op.exponent)
@@ -137,7 +138,7 @@ def hold(op: Any, links: Links, pools: Pools, first: int, last: int) -> None:
     for f in range(first, last):
         here, there = op.out + f * op.stride, link.at + f * link.stride
         for i in range(op.width):
-            if link.wide:
+            if link.pool == WIDE:
                 pools.wide[here + i] = pools.wide[there - steps[i] * link.stride + i]
             else:
                 pools.bits[here + i] = pools.bits[there - steps[i] * link.stride + i]
@@ -150,6 +151,6 @@ def total(op: Any, links: Links, pools: Pools, first: int, last: int, counts: In
     for f in range(first, last):
         here, there = op.out + f * op.stride, link.at + f * link.stride
         for i in range(op.width):
-            x = pools.wide[there + i] if link.wide else np.int32(pools.bits[there + i])
+            x = pools.wide[there + i] if link.pool == WIDE else np.int32(pools.bits[there + i])
             pools.totals[here + i] = pools.totals[here - op.stride + i] + x
             counts[f, SYNAPSES] += np.int64(x != 0)

@@ -26,6 +26,7 @@ def operate(
     op: Any,
     links: Links,
     pools: Pools,
+    given: npt.NDArray[np.int32],
     span: tuple[int, int, int],
     share: tuple[int, int],
     scratch: npt.NDArray[np.int32],
@@ -38,6 +39,7 @@ def operate(
         op: A row of the operations.
         links: All links.
         pools: The arrays.
+        given: Values of the Input that is read in place, (T·n,).
         span: Number of the chunk's first frame in the run; first and last + 1 in the chunk.
         share: Number of this share, and of all shares.
         scratch: (4, widest value + 8), the thread's own.
@@ -50,7 +52,7 @@ def operate(
         # Neurons are divided, since frames follow each other: in blocks, so that rows stay whole.
         blocks = (op.width + BLOCK - 1) // BLOCK
         begin, end = blocks * part // parts * BLOCK, blocks * (part + 1) // parts * BLOCK
-        populate(op, links, pools, span, (begin, min(end, op.width)), scratch, counts, fault)
+        populate(op, links, pools, given, span, (begin, min(end, op.width)), scratch, counts, fault)
         return
     if op.kind == OUTPUT:
         if part == 0:
@@ -85,6 +87,7 @@ def _runner(sources: str) -> Callable[..., None]:
         operations: Operations,
         links: Links,
         pools: Pools,
+        given: npt.NDArray[np.int32],
         segments: IntArray,
         base: int,
         frames: int,
@@ -99,6 +102,7 @@ def _runner(sources: str) -> Callable[..., None]:
             operations: All operations, in an order in which sources come first.
             links: All links.
             pools: The arrays.
+            given: See :func:`operate`.
             segments: (n, 3) first and last + 1 operation, and how many frames one of them may run
                 ahead of the others.
             base: Number of the chunk's first frame in the run.
@@ -114,7 +118,17 @@ def _runner(sources: str) -> Callable[..., None]:
             for first in range(0, frames, stride):
                 span = (base, first, min(first + stride, frames))
                 for k in range(begin, end):
-                    operate(operations[k], links, pools, span, share, scratch, counts[k], faults[k])
+                    operate(
+                        operations[k],
+                        links,
+                        pools,
+                        given,
+                        span,
+                        share,
+                        scratch,
+                        counts[k],
+                        faults[k],
+                    )
 
     return run
 

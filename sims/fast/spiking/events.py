@@ -49,18 +49,18 @@ def clear_bits(bits: Bits, width: int, found: Words) -> int:
 @part
 def nonzero(values: Words, width: int, found: Words, sizes: Words) -> int:
     """Positions and values of what is not zero among the first ``width``."""
-    count = 0
+    count: Any = 0
     for i in range(width):
         found[count] = i
         sizes[count] = values[i]
         count += np.int64(values[i] != 0)
-    return count
+    return int(count)
 
 
 @compiled
 def take(given: npt.NDArray[Any], low: int, high: int, rows: npt.NDArray[Any]) -> bool:
     """Copy frames (T, n) of any integers into rows (T, ≥ n); whether all lie in [low, high]."""
-    outside = False
+    outside: Any = False
     for f in range(given.shape[0]):
         source, target = given[f], rows[f]
         for i in range(given.shape[1]):

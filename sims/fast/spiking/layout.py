@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from conversion.graph import Edge, Graph
 from conversion.nodes import LIF, Delay, Input, Node, Output
+from sims.fast.spiking.tables import BITS, GIVEN, TOTALS, WIDE
 
 Key = tuple[str, str]
-BITS, WIDE, TOTALS = range(3)
-"""The arrays that hold values: uint8, int32, int64."""
 ITEM_BYTES = (1, 4, 8)
 ALIGNED = 64
 """Rows begin at multiples of so many items: whole cache lines of bytes, whole registers."""
@@ -28,7 +27,7 @@ class Value:
     """One port's rows.
 
     Args:
-        pool: BITS, WIDE or TOTALS.
+        pool: BITS, WIDE, TOTALS or GIVEN.
         at: Its first item in that array.
         stride: Items from row to row.
         width: Items of a row that count.
@@ -84,17 +83,46 @@ def laid_out(graph: Graph, shown: Collection[Key], threads: int) -> Layout:
         if port != "membrane" or (node.name, port) in read
     ]
     pools = {(n.name, p): _pool_of(graph, n, p) for n, p in kept}
+    in_place = _read_in_place(graph, pools, shown)
+    kept = [(node, port) for node, port in kept if (node.name, port) != in_place]
+    pools = {(n.name, p): pools[n.name, p] for n, p in kept}
     widths = {(n.name, p): math.prod(n.output_shape(p)) for n, p in kept}
     strides = {key: -(-width // ALIGNED) * ALIGNED for key, width in widths.items()}
     row_bytes = [strides[key] * ITEM_BYTES[pool] for key, pool in pools.items()]
     frames = min(FRAMES_MAX, max(4, threads * CACHED_BYTES // max(row_bytes)))
     frames = max(1, min(frames, CHUNK_BYTES // sum(row_bytes)))
     values, sizes = {}, [0, 0, 0]
+    if in_place is not None:
+        width = math.prod(graph.by_name[in_place[0]].output_shape("out"))
+        values[in_place] = Value(GIVEN, 0, width, width, 0)
     for key, pool in pools.items():
         rows = history.get(key, 0)
         values[key] = Value(pool, sizes[pool], strides[key], widths[key], rows)
         sizes[pool] += (rows + frames) * strides[key]
     return Layout(frames, values, (sizes[0], sizes[1], sizes[2]))
+
+
+def _read_in_place(graph: Graph, pools: Mapping[Key, int], shown: Collection[Key]) -> Key | None:
+    """The widest Input whose graded values go into populations and nowhere else.
+
+    They are read where the caller has them: at a neuron per value, copying them would be a good
+    part of the work.
+    """
+    elsewhere = {
+        (e.source, e.source_port)
+        for e in graph.edges
+        if e.recurrent or not isinstance(graph.by_name[e.target], LIF)
+    }
+    inputs = [
+        (node.name, "out")
+        for node in graph.nodes
+        # A zero is within the range, so that what the frames before frame 0 show is.
+        if isinstance(node, Input) and pools[node.name, "out"] == WIDE and node.lo <= 0 <= node.hi
+    ]
+    apart = [key for key in inputs if key not in elsewhere and key not in shown]
+    return max(
+        apart, key=lambda key: math.prod(graph.by_name[key[0]].output_shape("out")), default=None
+    )
 
 
 def _rows_kept(graph: Graph) -> dict[Key, int]:

@@ -56,7 +56,7 @@ def distance(u: Any) -> Any:
 
 
 @part
-def stray(current: int, drive: int) -> int:
+def stray(current: Any, drive: Any) -> Any:
     """What one wrap leaves of a sum whose lowest 24 bits are kept in ``current``.
 
     What decayed into the sum lies within ±2^23, so that drive and current determine it.
@@ -70,7 +70,7 @@ def stray(current: int, drive: int) -> int:
 @part
 def fire(
     v: Words, drive: Words, spikes: Bits, kept: Any, threshold: Any, reset: tuple[Any, Any]
-) -> tuple[int, int, int]:
+) -> tuple[Any, Any, Any]:
     """One frame of neurons without memory of their current, bias and late reset.
 
     Args:
@@ -110,7 +110,7 @@ def fire_with_current(
     kept: tuple[Any, Any],
     threshold: Any,
     reset: tuple[Any, Any],
-) -> tuple[int, int, int]:
+) -> tuple[Any, Any, Any]:
     """One frame of neurons with memory of their current, and a bias.
 
     Args:
@@ -154,7 +154,7 @@ def fire_and_show(
     kept: tuple[Any, Any],
     threshold: Any,
     reset: tuple[Any, Any],
-) -> tuple[int, int, int]:
+) -> tuple[Any, Any, Any]:
     """One frame of neurons whose potential somebody reads, or whose reset may be late.
 
     Args:

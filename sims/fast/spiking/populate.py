@@ -11,39 +11,71 @@ from depth_snn.compiled import part
 from sims.fast.spiking.neurons import FAR, fire, fire_and_show, fire_with_current, stray
 from sims.fast.spiking.tables import (
     ACTIVE,
+    BITS,
     BLOCK,
     CURRENT,
+    GIVEN,
     PLAIN,
     SHOWN,
     SPIKES,
+    WIDE,
     Links,
     Pools,
 )
 
 INT = np.int32
+OUTSIDE = -(1 << 62)
 IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
 
 
 @part
+def within(values: Words, low: int, high: int) -> bool:
+    """Whether all values lie in a range that holds 0."""
+    least, most = INT(0), INT(0)
+    for i in range(values.shape[0]):
+        least, most = min(least, values[i]), max(most, values[i])
+    return bool(least >= low and most <= high)
+
+
+@part
 def arrived(
-    op: Any, links: Links, pools: Pools, f: int, first: int, last: int, room: Words
+    op: Any,
+    links: Links,
+    pools: Pools,
+    given: Words,
+    f: int,
+    span: tuple[int, int],
+    room: Words,
+    fault: IntArray,
 ) -> Words:
-    """What arrives on all edges for neurons first … last − 1: a view, or summed in ``room``."""
+    """What arrives on all edges for some neurons: a view, or summed in ``room``."""
+    first, last = span
     link = links[op.link]
     at = link.at + f * link.stride
-    if op.links == 1 and link.wide:
+    if op.links == 1 and link.pool == WIDE:
         return pools.wide[at + first : at + last]
+    if op.links == 1 and link.pool == GIVEN:
+        values = given[at + first : at + last]
+        if not within(values, link.low, link.high):
+            fault[0] = OUTSIDE
+        return values
     drive = room[: last - first]
     drive[:] = 0
     for k in range(op.link, op.link + op.links):
-        at = links[k].at + f * links[k].stride + first
-        if links[k].wide:
-            for i in range(drive.shape[0]):
-                drive[i] = INT(drive[i] + pools.wide[at + i])
-        else:
+        other = links[k]
+        at = other.at + f * other.stride + first
+        if other.pool == BITS:
             for i in range(drive.shape[0]):
                 drive[i] = INT(drive[i] + INT(pools.bits[at + i]))
+            continue
+        values = pools.wide[at : at + drive.shape[0]]
+        if other.pool == GIVEN:
+            values = given[at : at + drive.shape[0]]
+            if not within(values, other.low, other.high):
+                fault[0] = OUTSIDE
+        for i in range(drive.shape[0]):
+            drive[i] = INT(drive[i] + values[i])
     return drive
 
 
@@ -69,6 +101,7 @@ def populate(
     op: Any,
     links: Links,
     pools: Pools,
+    given: Words,
     span: tuple[int, int, int],
     neurons: tuple[int, int],
     scratch: npt.NDArray[np.int32],
@@ -81,12 +114,14 @@ def populate(
         op: The population.
         links: All links.
         pools: The arrays.
+        given: Values of the Input that is read in place.
         span: Number of the chunk's first frame in the run; first and last + 1 in the chunk.
         neurons: The first, a multiple of BLOCK, and the last + 1.
         scratch: (4, ≥ BLOCK).
         counts: (T, COUNTED), added to.
         fault: Frame in the run, index and value of the first current outside its register; the
-            frame is beyond all frames where there is none.
+            frame is beyond all frames where there is none, and OUTSIDE where a given value leaves
+            the range of its Input.
     """
     base, first_frame, last_frame = span
     reset = (INT(op.mask), INT(op.taken))
@@ -113,7 +148,7 @@ def populate(
             if op.reset_every and (base + f) % op.reset_every == 0:
                 v[:] = 0
                 owed[:] = 0
-            drive = arrived(op, links, pools, f, first, last, scratch[2])
+            drive = arrived(op, links, pools, given, f, (first, last), scratch[2], fault)
             if op.loop == PLAIN:
                 fired, active, far = fire(v, drive, spikes, kept[1], level, reset)
             elif op.loop == CURRENT:

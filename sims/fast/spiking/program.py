@@ -21,7 +21,7 @@ from sims.fast.spiking.events import take
 from sims.fast.spiking.layout import Key, Value, laid_out
 from sims.fast.spiking.neurons import DRIVE_MAX
 from sims.fast.spiking.schedule import scheduled
-from sims.fast.spiking.tables import ACTIVE, BLOCK, COUNTED, KINDS, SPIKES, SYNAPSES
+from sims.fast.spiking.tables import ACTIVE, BLOCK, COUNTED, GIVEN, KINDS, SPIKES, SYNAPSES
 from sims.fast.width import STRICT, TooWide
 
 IntArray = npt.NDArray[np.int64]
@@ -82,6 +82,10 @@ class Program:
         values = layout.values.items()
         kept = [(v.pool, v.at, v.stride, v.history) for _, v in values if v.history]
         self._history = np.array(kept, np.int64).reshape(-1, 4)
+        in_place = [(key[0], v) for key, v in values if v.pool == GIVEN]
+        self._in_place = in_place[0][0] if in_place else None
+        self._room = np.zeros(sum(v.stride * layout.frames for _, v in in_place), np.int32)
+        self._given = _frozen(self._room)
         sources = [node for node in graph.nodes if isinstance(node, Input)]
         self._sources = {n.name: (n, self._rows(layout.values[n.name, "out"])) for n in sources}
         self._shown = {key: (v, self._rows(v)) for key, v in values if key in shown}
@@ -94,6 +98,7 @@ class Program:
     def warm_up(self, frames: int) -> None:
         """The frames before frame 0, in which Inputs show zeros; nobody counts them."""
         for first in range(-frames, 0, self.frames_per_chunk):
+            # Rows of inputs are zeros still.
             self._pass(first, min(self.frames_per_chunk, -first))
         self._counted.clear()
 
@@ -120,17 +125,29 @@ class Program:
         }
         for first in range(0, frames, self.frames_per_chunk):
             last = min(first + self.frames_per_chunk, frames)
-            for name, (node, rows) in self._sources.items():
-                if not take(flat[name][first:last], node.lo, node.hi, rows[: last - first]):
-                    self._check_inputs(inputs, frames)
+            inside = all(self._put(n, rows[first:last]) for n, rows in flat.items())
             try:
+                if not inside:
+                    raise OverflowInGraph("an input leaves its range")
                 self._pass(base + first, last - first)
             except OverflowInGraph:
-                self._check_inputs(inputs, frames)  # a later frame's input is the earlier fault
+                # Wherever an input is wrong, that is the fault to name.
+                for node, _ in self._sources.values():
+                    checked(node, inputs[node.name], (frames, *node.shape))
                 raise
             yield first, last
 
-    def rows_of(self, key: Key, frames: int) -> npt.NDArray[np.integer[Any]]:
+    def _put(self, name: str, given: npt.NDArray[Any]) -> bool:
+        """Put an input's frames where they are read; whether they are seen to lie in range."""
+        node, rows = self._sources[name]
+        if name == self._in_place:
+            in_place = given.dtype == np.int32
+            self._given = _frozen(given.reshape(-1) if in_place else self._room)
+            if in_place:
+                return True  # checked as they are read
+        return bool(take(given, node.lo, node.hi, rows[: given.shape[0]]))
+
+    def rows_of(self, key: Key, frames: int) -> npt.NDArray[Any]:
         """What a shown port held in the frames of the last chunk, (frames, n)."""
         value, rows = self._shown[key]
         shown = rows[:frames, : value.width]
@@ -164,13 +181,10 @@ class Program:
 
     def _rows(self, value: Value) -> npt.NDArray[Any]:
         """The rows of a chunk's frames, (T, stride)."""
-        pool = (self._pools.bits, self._pools.wide, self._pools.totals)[value.pool]
+        pools = self._pools
+        pool = (pools.bits, pools.wide, pools.totals, self._room)[value.pool]
         end = value.origin + self.frames_per_chunk * value.stride
         return pool[value.origin : end].reshape(-1, value.stride)
-
-    def _check_inputs(self, inputs: Mapping[str, npt.ArrayLike], frames: int) -> None:
-        for node, _ in self._sources.values():
-            checked(node, inputs[node.name], (frames, *node.shape))
 
     def _pass(self, base: int, frames: int) -> None:
         """One chunk through all operations, its history kept, its counts noted."""
@@ -213,8 +227,8 @@ class Program:
         part: int, parts: int,
     ) -> None:  # fmt: skip
         run(
-            self._operations, self._links, self._pools, segments, base, frames, (part, parts),
-            self._scratch[part], counts[part], faults[part],
+            self._operations, self._links, self._pools, self._given, segments, base,
+            frames, (part, parts), self._scratch[part], counts[part], faults[part],
         )  # fmt: skip
 
     def _raise(self, faults: IntArray) -> None:
@@ -235,8 +249,12 @@ class Program:
 def _flat(node: Input, given: npt.ArrayLike, frames: int) -> npt.NDArray[Any]:
     """An input as read-only rows of integers (frames, n), so that few types are compiled for."""
     array = np.ascontiguousarray(expected(node, given, (frames, *node.shape)))
-    rows = array.reshape(frames, -1).view()
-    if rows.dtype == np.bool_:
-        rows = rows.view(np.uint8)
-    rows.setflags(write=False)
-    return rows
+    rows = array.reshape(frames, -1)
+    return _frozen(rows.view(np.uint8) if rows.dtype == np.bool_ else rows)
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A read-only view: writable or not are two types to a compiler."""
+    view = array.view()
+    view.setflags(write=False)
+    return view

@@ -13,10 +13,12 @@ KINDS = {
     "Skip": SKIP, "Delay": DELAY, "LIF": LIF, "Output": OUTPUT,
 }  # fmt: skip
 """Number of each kind of operation; an Input is none, its values are put in place."""
+BITS, WIDE, TOTALS, GIVEN = range(4)
+"""The arrays that hold values: uint8, int32, int64, and int32 that are the caller's own."""
 PLAIN, CURRENT, SHOWN = range(3)
 """Which loop a population needs: see :mod:`sims.fast.spiking.neurons`."""
-BLOCK = 4096
-"""Neurons that go through all frames of a chunk before the next ones: their state fits the L1."""
+BLOCK = 8192
+"""Neurons that go through all frames of a chunk before the next: their potentials fit the L1."""
 SPIKES, SYNAPSES, ACTIVE = range(3)
 COUNTED = 3
 """Columns of the counts: spikes; synaptic operations, or of an Output what it added; and active
@@ -45,9 +47,9 @@ OPERATION = np.dtype(
 )  # fmt: skip
 """One node. Fields that its kind does not use are 0."""
 
-LINK = np.dtype([(field, np.int64) for field in ("wide", "at", "stride")])
-"""One value read: whether int32 or bytes, and where its row for a chunk's first frame lies. A
-recurrent edge reads rows before that."""
+LINK = np.dtype([(field, np.int64) for field in ("pool", "at", "stride", "low", "high")])
+"""One value read: its array, where its row for a chunk's first frame lies, and of an Input that is
+read in place the range to be checked. A recurrent edge reads rows before the chunk."""
 
 
 class Pools(NamedTuple):
