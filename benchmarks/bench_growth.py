@@ -99,6 +99,7 @@ def draw(sizes: list[Point], rates: list[Point], file: Path) -> None:
     right.plot([100 * p.share for p in rates], [p.step_ms for p in rates], "o-", color="#c0392b")
     right.set(xlabel="neurons that spike in a step, %", ylabel="ms per step", ylim=(0, None),
               title=f"{rates[0].neurons:,} neurons, {rates[0].fan_out} synapses each")  # fmt: skip
+    left.margins(0.12)
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
