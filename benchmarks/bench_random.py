@@ -3,7 +3,8 @@
 Nothing leaks and every number is whole, so all simulators, floats or not, must give the same
 spikes; a peer whose spikes differ does not take part. SANA-FE also models a chip's time and energy
 while it runs, with its cheapest timing model; ours counts operations and prices them later. Brian2
-keeps its spikes, the others count them. One thread each.
+keeps its spikes, the others count them; its C++ program reports processor time, the others are
+timed by the wall's clock, so run this on a quiet machine. One thread each.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ NAMES = (*RATIOS.values(), "random_synops_per_s", "sanafe_synops_per_s", "random
 
 
 def drive_of(network: RandomNetwork, steps: int) -> dict[str, npt.NDArray[np.int32]]:
-    """The constant drive at each step, without a copy for each."""
-    return {"drive": np.broadcast_to(network.drive, (steps, network.neurons))}
+    """The constant drive, a row for each step."""
+    return {"drive": np.tile(network.drive, (steps, 1))}
 
 
 def own(network: RandomNetwork, steps: int) -> Callable[[], float]:

@@ -20,7 +20,7 @@ def grow(neurons: int, fan_out: int, steps: int, mean_drive: int, runs: int) -> 
     """
     network = make_random(neurons, fan_out, mean_drive)
     simulator = FastSimulator(network.graph(), (), threads=1)
-    frames = {"drive": np.broadcast_to(network.drive, (steps, neurons))}
+    frames = {"drive": np.tile(network.drive, (steps, 1))}
     simulator.run(frames)
     seconds = []
     for _ in range(runs):
