@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from conversion.graph import Graph
-from conversion.node import IntArray
-from conversion.nodes import Conv, Dense, LinearAttention, Node, Regroup, Skip, Sparse
+from conversion.nodes import Conv, Dense, LinearAttention, Node, Regroup, Skip, Sparse, SumPool
 
 
 def dense_operations(graph: Graph) -> dict[str, int]:
@@ -25,7 +24,8 @@ def operations_of(node: Node) -> int:
     - Dense: N · repeat · C_in · C_out.
     - Conv: Σ over positions of the outputs whose kernel covers it, · C_in · C_out.
     - Sparse: its synapses.
-    - Skip: N · C. Regroup: N · P · C.
+    - SumPool: the same sum · C.
+    - Skip: N · C. Regroup: positions taken · C.
     - LinearAttention: N tokens, each taken out of and put into the state and read: N · 3·H·d².
     """
     if isinstance(node, Dense):
@@ -34,21 +34,26 @@ def operations_of(node: Node) -> int:
     if isinstance(node, Sparse):
         return node.synapses
     if isinstance(node, Conv):
-        rows, columns = node.grid
-        down = _taps(node, node.height, rows).sum()
-        across = _taps(node, node.width, columns).sum()
-        return int(down * across) * int(node.weight.shape[0] * node.weight.shape[1])
+        return _taps(node) * int(node.weight.shape[0] * node.weight.shape[1])
+    if isinstance(node, SumPool):
+        return _taps(node) * node.channels
     if isinstance(node, Skip):
         return node.tokens * node.channels
     if isinstance(node, Regroup):
-        return int(node.index.size) * node.channels
+        return int((node.index >= 0).sum()) * node.channels
     if isinstance(node, LinearAttention):
         return node.tokens * 3 * node.heads * node.head_dim**2
     return 0
 
 
-def _taps(node: Conv, size: int, outputs: int) -> IntArray:
-    """Along one side: for each output, how many of its kernel's places lie on the grid."""
-    first = np.arange(outputs, dtype=np.int64) * node.stride - node.padding
-    inside = np.minimum(first + node.kernel, size) - np.maximum(first, 0)
-    return np.asarray(np.maximum(inside, 0), np.int64)
+def _taps(node: Conv | SumPool) -> int:
+    """Pairs of an output and a place of its window that lies on the grid."""
+    pairs = 1
+    sides = zip(
+        (node.height, node.width), node.grid, node.kernels, node.strides, node.paddings, strict=True
+    )
+    for size, outputs, kernel, stride, padding in sides:
+        first = np.arange(outputs, dtype=np.int64) * stride - padding
+        inside = np.minimum(first + kernel, size) - np.maximum(first, 0)
+        pairs *= int(np.maximum(inside, 0).sum())
+    return pairs

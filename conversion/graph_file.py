@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from conversion.graph import Edge, Graph
 from conversion.nodes import QUANTISED_NODES, Node, Sparse
-from depth_snn.errors import GraphError, one_line
+from depth_snn.errors import GraphError, no_file, one_line
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
 
 FORMAT = "depth-snn-graph"
@@ -118,7 +118,7 @@ def load_graph(path: Path | str) -> Graph:
     """
     path = Path(path)
     if not path.is_file():
-        raise GraphError(f"{path}: no such graph file; make one with `depth-snn convert`")
+        raise GraphError(no_file(path, "no such graph file; make one with `depth-snn convert`"))
     try:
         _check_seal(path)
         with h5py.File(path, "r") as file:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import get_args
 
+from conversion.dense_operations import operations_of
 from conversion.graph import Graph
 from conversion.host_nodes import HostNode, HostNorm, SoftmaxAttention
 from conversion.node import Node, Place
@@ -26,6 +27,7 @@ from conversion.nodes import (
     RestoreGate,
     Skip,
     Sparse,
+    SumPool,
 )
 from depth_snn.errors import GraphError
 
@@ -46,10 +48,8 @@ def dense_operations(node: Node) -> int:
         return node.tokens * node.repeat * int(node.weight.size)
     if isinstance(node, Sparse):
         return node.synapses
-    if isinstance(node, Conv):
-        return _conv_operations(node)
-    if isinstance(node, Regroup):
-        return int((node.index >= 0).sum()) * node.channels
+    if isinstance(node, Conv | SumPool | Regroup):
+        return operations_of(node)
     if isinstance(node, LinearAttention):
         return 3 * node.tokens * node.heads * node.head_dim**2
     if isinstance(node, RestoreGate):
@@ -65,17 +65,6 @@ def _host_operations(node: HostNode) -> int:
         pairs = node.heads * node.tokens**2
         return pairs * (3 * node.head_dim + 1) + values
     return 3 * values if isinstance(node, HostNorm) else values
-
-
-def _conv_operations(node: Conv) -> int:
-    """Weights whose sum exists: kernels that cover each position, over the grid."""
-
-    def covered(size: int, outputs: int) -> int:
-        first = [at * node.stride - node.padding for at in range(outputs)]
-        return sum(max(0, min(size, f + node.kernel) - max(0, f)) for f in first)
-
-    pairs = covered(node.height, node.grid[0]) * covered(node.width, node.grid[1])
-    return pairs * int(node.weight.shape[0] * node.weight.shape[1])
 
 
 def operations_by_place(graph: Graph) -> dict[Place, int]:

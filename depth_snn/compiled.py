@@ -13,7 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(function: F) -> F:
     """Numba's ``njit`` with a cache on disk, keeping the type of the function.
 
-    It gives up the interpreter's lock, so that threads of Python run it side by side.
+    It gives up the interpreter's lock, so that threads of Python run it side by side; a loop must
+    touch nothing but its arguments.
     """
     return cast(F, njit(cache=True, nogil=True)(function))
 

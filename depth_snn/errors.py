@@ -7,6 +7,7 @@ prints it as it is.
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -61,3 +62,8 @@ class FigureError(DepthError):
 def one_line(text: str) -> str:
     """Text that may quote a file, as one line that is safe to print: no breaks, no controls."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def no_file(path: Path, advice: str) -> str:
+    """What to say of a path that is no file, in one line: that it is a folder, or ``advice``."""
+    return f"{path}: {'is a folder; give the name of a file' if path.is_dir() else advice}"

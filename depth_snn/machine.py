@@ -30,6 +30,21 @@ def memory_gib() -> float | None:
         return None
 
 
+def free_memory_bytes() -> int | None:
+    """Memory that could be taken now without swapping, or None where the system does not tell."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return 1024 * int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def current_commit(folder: str | Path | None = None) -> str:
     """The commit the source is at.
 

@@ -32,7 +32,7 @@ def loads_toml(text: str, source: str = "<text>") -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
 
 
@@ -53,6 +53,8 @@ def load_toml(path: str | Path) -> dict[str, Any]:
         text = file.read_bytes().decode("utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{file}: no such file; give the path of a TOML file") from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"{file}: is a folder; give the path of a TOML file") from error
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

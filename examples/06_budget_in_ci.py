@@ -1,6 +1,7 @@
 """A budget as a gate in continuous integration: exit code 0 within it, 2 when a limit is exceeded.
 
-One run is saved and judged twice, against limits it keeps and against one it cannot keep.
+A good run proposes the budget that later ones are held to. The gate then passes the same network,
+stops one that prunes less, and writes JUnit XML that names the limits which stopped it.
 """
 
 from __future__ import annotations
@@ -9,44 +10,47 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
-KEPT = """format = 1
-[network]
-macs_ratio_max = 1.0
-[recovery]
-extra_compute_percent_max = 15
-[quality]
-miou_loss_max = 5
-"""
-BROKEN = """format = 1
-[layers."block*"]
-synaptic_operations_per_frame_max = 100
-"""
+TINY = ("--network", "tiny", "--motion", "patch", "--frames", "6", "--witness-frames", "0")
+"""Dense flow would cost more than so small a network; patch differences do not."""
 
 
-def depth_snn(*words: str) -> tuple[int, str]:
+def depth_snn(*words: str | Path) -> tuple[int, str]:
     """Exit code and last line of a command."""
-    command = [sys.executable, "-m", "depth_snn.cli", *words]
+    command = [sys.executable, "-m", "depth_snn.cli", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, (done.stdout.splitlines() or [done.stderr.strip()])[-1]
+
+
+def gate(run: Path, budget: Path) -> tuple[int, list[str]]:
+    """What a CI job does: judge, and keep the names of the failed test cases."""
+    report = run / "limits.xml"
+    code, line = depth_snn("check", run / "run.h5", "--budget", budget, "--junit", report)
+    cases = ElementTree.parse(report).getroot().iter("testcase")
+    failed = [str(case.get("name")) for case in cases if case.find("failure") is not None]
+    print(f"{run.name:9} exit {code}, {len(failed)} limits exceeded")
+    print(f"          {line.replace(str(run.parent), '')[:100]}")
+    return code, failed
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "kept.toml").write_text(KEPT, encoding="utf-8")
-        (folder / "broken.toml").write_text(BROKEN, encoding="utf-8")
-        # Dense flow would cost more than so small a network; patch differences do not.
-        words = ("--network", "tiny", "--motion", "patch", "--frames", "6")
-        words += ("--budget", str(folder / "kept.toml"))
-        code, line = depth_snn("run", "scene:street", "--out", str(folder / "run"), *words)
-        print(f"run:                      exit {code}")
+        budget = folder / "budget.toml"
+        for run, words in (("good", ()), ("changed", ("--tau-px", "0", "--tau-stale", "0"))):
+            code, line = depth_snn("run", "scene:street", "--out", folder / run, *TINY, *words)
+            assert code == 0, line
+        code, line = depth_snn("check", folder / "good" / "run.h5", "--propose", budget)
         assert code == 0, line
-        for budget, expected in (("kept.toml", 0), ("broken.toml", 2), ("missing.toml", 1)):
-            record = str(folder / "run" / "run.h5")
-            code, line = depth_snn("check", record, "--budget", str(folder / budget))
-            print(f"check against {budget:12}: exit {code}  {line.replace(name, '')[:110]}")
-            assert code == expected, line
+        assert gate(folder / "good", budget) == (0, [])
+        code, failed = gate(folder / "changed", budget)
+        assert code == 2 and "network.macs_ratio_max" in failed, failed
+        print("          " + "\n          ".join(failed[:4]) + "\n          ...")
+        missing = ("--budget", folder / "none.toml")
+        code, line = depth_snn("check", folder / "good" / "run.h5", *missing)
+        print(f"no budget exit {code}")
+        assert code == 1, "a budget that is not there must not pass"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from conversion.nodes import Delta, Dense, LinearAttention, Node, SigmaDelta, Skip
-from loihi.integers import MESSAGE_BITS, SUM_BITS, IntArray, fit, round_shift
+from loihi.integers import MESSAGE_BITS, SUM_BITS, IntArray, hold, hold_sums, round_shift
 
 Arrivals = Mapping[str, IntArray]
 """What stands at each input port, with the values of one port added up; flat."""
@@ -42,7 +42,7 @@ class DenseUnit:
         rows = np.flatnonzero(values.any(axis=1))
         sums = np.zeros((self.groups[0], self.columns.shape[1]), np.int64)
         sums[rows] = (values[rows] @ self.columns) << self.node.exponent
-        fit(sums[rows], SUM_BITS, self.node.name, "out", step)
+        sums[rows] = hold_sums(sums[rows], self.node.exponent, self.node.name, step)
         self.shown = sums.reshape(-1)
         return shown
 
@@ -58,7 +58,7 @@ class SkipUnit:
         """See :class:`Unit`."""
         shown = self.shown
         values = arrived["in"] << self.node.exponent
-        self.shown = fit(values, SUM_BITS, self.node.name, "out", step)
+        self.shown = hold_sums(values, self.node.exponent, self.node.name, step)
         return shown
 
 
@@ -78,14 +78,14 @@ class EncoderUnit:
         node, values = self.node, arrived["in"].reshape(self.sigma.shape)
         if self.sums:
             self.sigma += values
-            values = fit(self.sigma, SUM_BITS, node.name, "sigma", step)
+            self.sigma = values = hold(self.sigma, SUM_BITS, node.name, "sigma", step)
         rows = self._open(arrived, step)
         message = np.zeros(self.sigma.shape, np.int64)
         act = round_shift(values[rows] + self.bias[rows], node.shift)
         delta = np.clip(act, node.lo, node.hi) - self.sent[rows]
         message[rows] = np.where(np.abs(delta) >= node.threshold, delta, 0)
         self.sent[rows] += message[rows]
-        return fit(message, MESSAGE_BITS, node.name, "message", step).reshape(-1)
+        return hold(message, MESSAGE_BITS, node.name, "message", step).reshape(-1)
 
     def _open(self, arrived: Arrivals, step: int) -> IntArray:
         if not self.node.gated:
@@ -115,14 +115,14 @@ class AttentionUnit:
         self.state += self._outer(rows)
         self.q += dq
         for name in ("q", "k", "v", "state"):
-            fit(getattr(self, name), SUM_BITS, node.name, name, step)
+            setattr(self, name, hold(getattr(self, name), SUM_BITS, node.name, name, step))
         top = node.state_max
         matrix = np.clip(round_shift(self.state, node.state_shift), -top, top)
         answers = np.zeros(self.shape, np.int64)
         mask = arrived["gate"].reshape(-1, node.tokens)
         rows = np.flatnonzero(mask[node.stage] == 1)
         answers[rows] = np.matmul(self.q[rows].transpose(1, 0, 2), matrix).transpose(1, 0, 2)
-        self.shown = fit(answers, SUM_BITS, node.name, "out", step).reshape(-1)
+        self.shown = hold(answers, SUM_BITS, node.name, "out", step).reshape(-1)
         return shown
 
     def _outer(self, rows: IntArray) -> IntArray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from conversion.graph_file import load_graph
 from loihi.drive import OPTIONS_FILE, Network, drive
+from loihi.integers import let_registers_wrap
 
 GRAPH_FILE = "graph.h5"
 INPUTS_FILE = "inputs.npz"
@@ -20,6 +21,8 @@ def build(folder: Path) -> Network:
     from loihi.compile import build_network
 
     options = json.loads((folder / OPTIONS_FILE).read_text())
+    if options["wraps"]:
+        let_registers_wrap()
     graph = load_graph(folder / GRAPH_FILE)
     with np.load(folder / INPUTS_FILE, allow_pickle=False) as arrays:
         names = [node.name for node in graph.of_kind("Input")]
@@ -31,6 +34,7 @@ def build(folder: Path) -> Network:
         probes=options["probes"],
         stock=options["stock"],
         blocks=options["blocks"],
+        wraps=options["wraps"],
         folder=folder,
     )
 

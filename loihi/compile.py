@@ -20,6 +20,7 @@ from loihi.integers import INT32_MAX, IntArray
 from loihi.leaves import leaf_process
 from loihi.models import Models
 from loihi.processes.lines import DelayLines, Recorder, Source, model_with_ports
+from loihi.repeats import without_repeats
 from loihi.request import membrane_read
 from loihi.stock import stock_process, stock_suffices
 
@@ -62,6 +63,7 @@ def build_network(
     probes: list[str],
     stock: bool,
     blocks: str,
+    wraps: bool,
     folder: Path,
 ) -> Network:
     """Make and connect all processes.
@@ -74,11 +76,13 @@ def build_network(
         stock: Use stock Lava processes where they compute the same.
         blocks: ``"leaf"`` or ``"sub"``: encoder blocks as one process each, with that model;
             ``"apart"``: a process for each node.
+        wraps: Chip mode: registers wrap, so a stock process may too.
         folder: Where the recorder writes.
 
     Returns:
         The network, ready to be driven for T + largest lag steps.
     """
+    graph = without_repeats(graph)
     steps = frames + max(graph.lags.values())
     wiring = Wiring(graph)
     models = Models(select_sub_proc_model=blocks == "sub")
@@ -89,7 +93,7 @@ def build_network(
         if isinstance(node, Input) or node.name in inside:
             continue
         read = f"{node.name}.membrane" in probes or membrane_read(graph, node.name)
-        if stock and stock_suffices(graph, node, needs_membrane=read):
+        if stock and stock_suffices(graph, node, needs_membrane=read, wraps=wraps):
             process, ports = stock_process(graph, node)
         else:
             process, ports = leaf_process(graph, node)

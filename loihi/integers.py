@@ -55,3 +55,41 @@ def between(values: IntArray, lo: int, hi: int, node: str, what: str, step: int)
             f"is outside {lo}..{hi}; lower its scale or its inputs"
         )
     return values
+
+
+_wrapping: list[bool] = []
+"""Whether registers wrap; a child runs one network, and the processes it forks inherit this."""
+
+
+def let_registers_wrap() -> None:
+    """Chip mode (docs/fixed_point.md §9), for this process and those it starts from now on."""
+    _wrapping.append(True)
+
+
+def hold(values: IntArray, bits: int, node: str, what: str, step: int) -> IntArray:
+    """What a register on the chip holds of ``values``: see :func:`fit`; in chip mode all wrap."""
+    return wrapped(values, SUM_BITS) if _wrapping else fit(values, bits, node, what, step)
+
+
+def hold_sums(values: IntArray, exponent: int, node: str, step: int) -> IntArray:
+    """What is left of the sums of a Dense, Sparse or Skip, shifted by ``exponent``.
+
+    In chip mode as Lava's own Dense: it adds up the double, and halves it where nothing is shifted.
+    """
+    if _wrapping:
+        return wrapped(values, SUM_BITS if exponent else SUM_BITS - 1)
+    return fit(values, SUM_BITS, node, "out", step)
+
+
+def hold_current(u: IntArray, wrap_at: int, node: str, step: int) -> IntArray:
+    """A LIF's u: wrapped once at ±2^23 as Lava does, which in chip mode need not suffice."""
+    if _wrapping:
+        u = wrapped(u, SUM_BITS)
+    once = np.where(u > wrap_at, u - 2 * wrap_at, np.where(u <= -wrap_at, u + 2 * wrap_at, u))
+    return once if _wrapping else between(once, 1 - wrap_at, wrap_at, node, "u", step)
+
+
+def wrapped(values: IntArray, bits: int) -> IntArray:
+    """The lower ``bits`` bits as a signed number."""
+    spare = 64 - bits
+    return np.asarray((values << spare) >> spare)

@@ -28,6 +28,7 @@ class Request:
     probes: tuple[str, ...]
     stock: bool
     blocks: Blocks
+    wraps: bool = False
 
     @property
     def steps(self) -> int:

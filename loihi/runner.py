@@ -7,8 +7,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,7 @@ def simulate_on_lava(
     stock: bool = False,
     blocks: Blocks = "apart",
     probes: Collection[str] | None = None,
+    overflow: Literal["strict", "chip"] = "strict",
     on_progress: Callable[[int], None] | None = None,
 ) -> LavaResult:
     """Run ``graph`` on Lava's CPU backend with fixed-point models.
@@ -63,6 +65,8 @@ def simulate_on_lava(
         blocks: ``"apart"``: a process for each node. ``"leaf"``: attentions and MLPs are one
             process each, with its fast leaf model; ``"sub"``: with its model made of processes.
         probes: ``node.port`` keys to record; all of them by default.
+        overflow: What a value outside its register does: ``"strict"`` ends the run, ``"chip"`` lets
+            it wrap, in stock processes too (docs/fixed_point.md §9).
         on_progress: Called now and then with the number of steps done.
 
     Returns:
@@ -75,7 +79,10 @@ def simulate_on_lava(
         EngineError: if the run fails or misses its deadline.
     """
     version = require_lava()
-    request = make_request(graph, inputs, probes=probes, stock=stock, blocks=blocks)
+    request = replace(
+        make_request(graph, inputs, probes=probes, stock=stock, blocks=blocks),
+        wraps=overflow == "chip",
+    )
     with tempfile.TemporaryDirectory(prefix="dsnn-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         prefix = segments.new_prefix()
@@ -98,6 +105,7 @@ def _write(request: Request, folder: Path, prefix: str) -> None:
         "probes": request.probes,
         "stock": request.stock,
         "blocks": request.blocks,
+        "wraps": request.wraps,
         "prefix": prefix,
         "parent": os.getpid(),
     }

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from conversion.graph import Graph
-from conversion.nodes import LIF, Dense, Node, Skip, Sparse
+from conversion.graph import Edge, Graph
+from conversion.nodes import LIF, Dense, Input, Node, Output, RestoreGate, Skip, Sparse
 from depth_snn.errors import EngineError
 from loihi import shim
 from loihi.csr import csr_of
-from loihi.integers import MESSAGE_BITS
+from loihi.integers import INT32_MAX, MESSAGE_BITS
 from loihi.peaks import input_peak, sum_peak
 
 MAX_MATRIX = 2**25
@@ -34,7 +34,7 @@ SYNAPSE_PORTS = {"in": "s_in", "out": "a_out"}
 NEURON_PORTS = {"in": "a_in", "out": "s_out"}
 
 
-def stock_suffices(graph: Graph, node: Node, *, needs_membrane: bool) -> bool:
+def stock_suffices(graph: Graph, node: Node, *, needs_membrane: bool, wraps: bool = False) -> bool:
     """Whether a stock process computes this node exactly.
 
     A stock process wraps silently where ours refuses, so the graph must rule out that it wraps.
@@ -43,12 +43,23 @@ def stock_suffices(graph: Graph, node: Node, *, needs_membrane: bool) -> bool:
         graph: The graph the node stands in.
         node: Any node of the quantised dialect.
         needs_membrane: Whether somebody reads the membrane, which the stock LIF does not send.
+        wraps: Chip mode: wrapping is wanted. What arrives must still be 32 bits wide.
     """
+    if wraps and any(_wide_wire(graph, edge) for edge in graph.incoming[node.name]):
+        return False
     if isinstance(node, Dense | Skip | Sparse):
-        return _below(sum_peak(graph, node), DOUBLED_SUM_LIMIT)
+        return wraps or _below(sum_peak(graph, node), DOUBLED_SUM_LIMIT)
     if isinstance(node, LIF) and not needs_membrane and _stock_neuron(graph, node):
-        return _below(input_peak(graph, node), CURRENT_LIMIT)
+        return wraps or _below(input_peak(graph, node), CURRENT_LIMIT)
     return False
+
+
+def _wide_wire(graph: Graph, edge: Edge) -> bool:
+    """Whether an edge carries int64: a wide Input, the gate's ledger, an Output."""
+    source = graph.by_name[edge.source]
+    if isinstance(source, Input):
+        return max(-source.lo, source.hi) > INT32_MAX
+    return isinstance(source, (RestoreGate, Output))
 
 
 def _stock_neuron(graph: Graph, node: LIF) -> bool:

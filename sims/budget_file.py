@@ -3,69 +3,42 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from depth_snn.errors import BudgetError
+from depth_snn.errors import BudgetError, one_line
 from depth_snn.toml_io import load_toml
 from sims.cost_table import TIERS
+from sims.frame_window import check_window
+from sims.limit import LIMITS, Limit
+from sims.timing_table import DEFAULT_TIMING
 
 BUDGET_FOLDER = Path(__file__).parent / "budgets"
-LIMITS: dict[str, dict[str, str]] = {
-    "network": {
-        "energy_uj_per_frame_max": "µJ/frame",
-        "synaptic_operations_per_frame_max": "synops/frame",
-        "macs_ratio_max": "of dense",
-    },
-    "layers": {
-        "firing_rate_min": "events/neuron/frame",
-        "firing_rate_max": "events/neuron/frame",
-        "firing_rate_peak_max": "events/neuron/frame",
-        "synaptic_operations_per_frame_max": "synops/frame",
-    },
-    "recovery": {
-        "extra_compute_percent_max": "%",
-        "extra_compute_percent_mean_max": "%",
-    },
-    "quality": {
-        "miou_min": "of 1",
-        "miou_loss_max": "points",
-    },
-}
-_TOP_KEYS = ("format", "title", "include_first_frame", *LIMITS)
+_TOP_KEYS = ("format", "title", "include_first_frame", "model", *LIMITS, "frames")
+_WINDOWED = ("network", "layers", "recovery")
+_WHOLE_RUN = ("cores_max",)
+_ENERGY = "energy."
+_NONE = Fraction(0)
 
 
 @dataclass(frozen=True)
-class Limit:
-    """One limit of a budget.
+class ModelChoice:
+    """What modelled limits are computed with.
 
     Args:
-        section: "network", "layers", "recovery" or "quality".
-        key: Name of the limit within its section.
-        pattern: Glob of layer names; empty outside "layers".
-        value: The limit, exactly as written in the file.
-        unit: Its unit.
+        costs: Cost table of the energy limits: a shipped name or a path; empty for the one that
+            the caller priced the run with.
+        timing: Timing table of the chip, in the same way.
+        cores: Neurocores the work is spread over; None takes the fewest that hold the network.
     """
 
-    section: str
-    key: str
-    pattern: str
-    value: Fraction
-    unit: str
-
-    @property
-    def name(self) -> str:
-        """The limit as a dotted path of the file, for example network.macs_ratio_max."""
-        where = f'layers."{self.pattern}"' if self.section == "layers" else self.section
-        return f"{where}.{self.key}"
-
-    @property
-    def comparison(self) -> str:
-        """The sign ">=" for a minimum, "<=" for a maximum."""
-        return ">=" if self.key.endswith("_min") else "<="
+    costs: str = ""
+    timing: str = DEFAULT_TIMING
+    cores: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,15 +49,15 @@ class Budget:
         source: File the budget came from.
         title: One line for people.
         include_first_frame: Whether frame limits also hold for the first, dense frame.
-        energy_tier: Tier the energy limit is about.
         limits: In file order.
+        model: What modelled limits are computed with.
     """
 
     source: str
     title: str
     include_first_frame: bool
-    energy_tier: str
     limits: tuple[Limit, ...]
+    model: ModelChoice = ModelChoice()
 
 
 def shipped_budgets() -> tuple[str, ...]:
@@ -133,37 +106,73 @@ def parse_budget(data: dict[str, Any], where: str) -> Budget:
     title = data.get("title", "")
     if not isinstance(title, str):
         raise BudgetError(f"{where}: title must be a text, got {title!r}")
-    limits: list[Limit] = []
-    for section in LIMITS:
-        limits.extend(_section_limits(section, _table(data, section, where), where))
+    limits = _sections(data, tuple(LIMITS), where, "")
+    windows = _table(data, "frames", where)
+    for window in windows:
+        check_window(window, f"{where}: frames")
+        part = _table(windows, window, where)
+        _check_keys(part, _WINDOWED, where, f'frames."{window}"')
+        limits.extend(_sections(part, _WINDOWED, where, window))
     if not limits:
         raise BudgetError(f"{where}: no limit in the file, so there is nothing to judge by")
-    return Budget(where, title, first, _energy_tier(data, where), tuple(limits))
+    return Budget(where, title, first, tuple(limits), _model(data, where))
 
 
-def _section_limits(section: str, table: dict[str, Any], where: str) -> list[Limit]:
-    if section != "layers":
-        allowed = (*LIMITS[section], "tier") if section == "network" else tuple(LIMITS[section])
-        _check_keys(table, allowed, where, section)
-        return _limits(section, "", table, where)
-    found = []
-    for pattern in table:
-        layer = _table(table, pattern, where)
-        _check_keys(layer, tuple(LIMITS["layers"]), where, f'layers."{pattern}"')
-        limits = _limits(section, pattern, layer, where)
-        _check_range(limits, where)
-        found.extend(limits)
+def _model(data: dict[str, Any], where: str) -> ModelChoice:
+    table = _table(data, "model", where)
+    _check_keys(table, ("costs", "timing", "cores"), where, "model")
+    names = {"costs": "", "timing": DEFAULT_TIMING}
+    for key, default in names.items():
+        names[key] = table.get(key, default)
+        if not isinstance(names[key], str):
+            raise BudgetError(
+                f"{where}: model.{key} is {names[key]!r}, expected the name of a table"
+            )
+    cores = table.get("cores")
+    if cores is not None and (type(cores) is not int or cores < 1):
+        raise BudgetError(
+            f"{where}: model.cores is {cores!r}, expected a whole number of 1 or more"
+        )
+    return ModelChoice(names["costs"], names["timing"], cores)
+
+
+def _sections(
+    data: dict[str, Any], sections: tuple[str, ...], where: str, window: str
+) -> list[Limit]:
+    found: list[Limit] = []
+    for section in sections:
+        table = _table(data, section, where)
+        if section != "layers":
+            found.extend(_limits(Limit(section, "", _NONE, "", window), table, where))
+            continue
+        for pattern in table:
+            draft = Limit(section, "", _NONE, pattern, window)
+            found.extend(_limits(draft, _table(table, pattern, where), where))
     return found
 
 
-def _limits(section: str, pattern: str, table: dict[str, Any], where: str) -> list[Limit]:
+def _limits(draft: Limit, table: dict[str, Any], where: str) -> list[Limit]:
+    """Limits of one table, which `draft` says the place of; those of its table energy too."""
+    allowed = [key for key in LIMITS[draft.section] if not key.startswith(_ENERGY)]
+    if draft.window:
+        allowed = [key for key in allowed if key not in _WHOLE_RUN]
+    place = draft.name.removesuffix(".")
+    own = {"network": ("tier", "energy"), "layers": ("energy",)}.get(draft.section, ())
+    _check_keys(table, (*allowed, *own), where, place)
+    tier = table.get("tier", TIERS[0])
+    if tier not in TIERS:
+        raise BudgetError(f"{where}: network.tier is {tier!r}, expected {' or '.join(TIERS)}")
+    energy = _table(table, "energy", where) if "energy" in own else {}
+    keys = [key.removeprefix(_ENERGY) for key in LIMITS[draft.section] if key.startswith(_ENERGY)]
+    _check_keys(energy, tuple(keys), where, f"{place}.energy")
+    values = {key: value for key, value in table.items() if key in allowed}
+    values |= {_ENERGY + key: value for key, value in energy.items()}
     found = []
-    for key, value in table.items():
-        if key == "tier":
-            continue
-        unit = LIMITS[section][key]
-        draft = Limit(section, key, pattern, Fraction(0), unit)
-        found.append(Limit(section, key, pattern, _number(value, f"{where}: {draft.name}"), unit))
+    for key, value in values.items():
+        of_tier = key.removeprefix(_ENERGY).split("_")[0] if key.startswith(_ENERGY) else tier
+        limit = replace(draft, key=key, tier=of_tier if "energy" in key else "")
+        found.append(replace(limit, value=_number(value, f"{where}: {limit.name}")))
+    _check_range(found, where)
     return found
 
 
@@ -179,19 +188,14 @@ def _number(value: Any, where: str) -> Fraction:
 
 def _check_range(limits: list[Limit], where: str) -> None:
     values = {limit.key: limit for limit in limits}
-    low = values.get("firing_rate_min")
-    for key in ("firing_rate_max", "firing_rate_peak_max"):
-        high = values.get(key)
-        if low and high and low.value > high.value:
-            raise BudgetError(f"{where}: {low.name} is above {high.name}: no run could pass")
-
-
-def _energy_tier(data: dict[str, Any], where: str) -> str:
-    network = _table(data, "network", where)
-    tier = network.get("tier", TIERS[0])
-    if tier not in TIERS:
-        raise BudgetError(f"{where}: network.tier is {tier!r}, expected {' or '.join(TIERS)}")
-    return str(tier)
+    for lower, uppers in (
+        ("firing_rate_min", ("firing_rate_max", "firing_rate_peak_max")),
+        ("firing_rate_peak_min", ("firing_rate_peak_max",)),
+    ):
+        for upper in uppers:
+            low, high = values.get(lower), values.get(upper)
+            if low and high and low.value > high.value:
+                raise BudgetError(f"{where}: {low.name} is above {high.name}: no run could pass")
 
 
 def _table(data: dict[str, Any], key: str, where: str) -> dict[str, Any]:
@@ -201,9 +205,11 @@ def _table(data: dict[str, Any], key: str, where: str) -> dict[str, Any]:
     return table
 
 
-def _check_keys(table: dict[str, Any], allowed: tuple[str, ...], where: str, section: str) -> None:
+def _check_keys(table: dict[str, Any], allowed: Sequence[str], where: str, section: str) -> None:
     for key in table:
         if key not in allowed:
             near = difflib.get_close_matches(key, allowed, n=1, cutoff=0.0)[0]
             place = f" in [{section}]" if section else ""
-            raise BudgetError(f"{where}: unknown key '{key}'{place}; did you mean '{near}'?")
+            raise BudgetError(
+                f"{where}: unknown key '{one_line(key)}'{place}; did you mean '{near}'?"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sims.budget import MEAN, PRICED_PART, BudgetResult, LimitResult
+from sims.budget import BudgetResult, LimitResult
 
 COLUMNS = ("", "limit", "layer", "observed", "allowed", "headroom", "worst frame")
 
@@ -41,14 +41,16 @@ def row_cells(result: LimitResult, more: int) -> tuple[str, ...]:
         Seven texts.
     """
     layer = result.layer + (f" (+{more} within)" if more else "")
-    mean = " (mean)" if result.note == MEAN else ""
+    mean = " (mean)" if result.statistic == "mean" else ""
+    minimum = result.comparison == ">="
+    sign = ("≤ " if minimum else "≥ ") if result.bound else ""
     return (
         "PASS" if result.passed else "FAIL",
         result.name,
         layer,
-        f"{'≥ ' if PRICED_PART in result.note else ''}{result.observed_text} {result.unit}{mean}",
+        f"{sign}{result.observed_text} {result.unit}{mean}",
         f"{'≤' if result.comparison == '<=' else '≥'} {result.limit_text}",
-        f"{'at most ' if PRICED_PART in result.note else ''}{result.headroom_text}",
+        f"{'at most ' if result.bound else ''}{result.headroom_text}",
         "" if result.worst_frame is None else str(result.worst_frame),
     )
 
@@ -60,9 +62,9 @@ def budget_text(result: BudgetResult) -> str:
         result: The judged budget.
 
     Returns:
-        Lines of aligned columns, the notes, and one line with the outcome.
+        Lines of aligned columns, exceeded limits first, the notes, and one line with the outcome.
     """
-    kept = condense(result.limits)
+    kept = sorted(condense(result.limits), key=lambda pair: pair[0].passed)
     rows = [COLUMNS, *(row_cells(limit, more) for limit, more in kept)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
@@ -84,8 +86,8 @@ def outcome_line(result: BudgetResult) -> str:
         A sentence without a line break.
     """
     if result.passed:
-        partly = sum(PRICED_PART in limit.note for limit in result.limits)
-        more = f", {partly} of them as far as prices are known" if partly else ""
+        partly = sum(limit.bound for limit in result.limits)
+        more = f", {partly} of them on a lower bound of the cost" if partly else ""
         return f"PASS: all {len(result.limits)} limits of {result.source} hold{more}"
     first, *rest = result.failures
     where = (
@@ -99,4 +101,4 @@ def outcome_line(result: BudgetResult) -> str:
 
 
 def _notes(limits: Iterable[LimitResult]) -> list[str]:
-    return list(dict.fromkeys(f"{x.name}: {x.note}" for x in limits if x.note not in ("", MEAN)))
+    return list(dict.fromkeys(f"{x.name}: {x.note}" for x in limits if x.note))

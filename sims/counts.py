@@ -18,7 +18,10 @@ COUNT_FIELDS = (
     "updates_active",
     "updates_idle",
     "macs_off_core",
+    "message_bits",
 )
+UNCOUNTED_ONCE = ("message_bits",)
+"""Counts that runs of the first format do not have; None there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,10 @@ class NodeCounts:
         updates_idle: All other neuron updates, int64 (T,): of an encoder those of its closed
             tokens. docs/fixed_point.md section 10 is the definition.
         macs_off_core: Multiply-accumulates done outside a neurocore, int64 (T,).
+        message_bits: Bits that the payloads of spikes and messages need, int64 (T,); None where
+            nobody counted them.
+        state_bytes: Bytes of state that the node keeps between frames; None where not known.
+        weight_bytes: Bytes of its weights, each kept once; None where not known.
 
     Raises:
         ConfigError: A field has the wrong type, shape or sign.
@@ -54,6 +61,9 @@ class NodeCounts:
     updates_active: NDArray[np.int64]
     updates_idle: NDArray[np.int64]
     macs_off_core: NDArray[np.int64]
+    message_bits: NDArray[np.int64] | None = None
+    state_bytes: int | None = None
+    weight_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Check every field and replace the arrays by read-only int64 copies."""
@@ -62,10 +72,12 @@ class NodeCounts:
                 f"counts of node '{self.node}': runs_on is '{self.runs_on}', "
                 f"expected one of {', '.join(RUNS_ON)}"
             )
-        if self.neurons < 0:
-            raise ConfigError(f"counts of node '{self.node}': neurons is {self.neurons}, below 0")
+        for name in ("neurons", "state_bytes", "weight_bytes"):
+            size = getattr(self, name)
+            if size is not None and size < 0:
+                raise ConfigError(f"counts of node '{self.node}': {name} is {size}, below 0")
         length: int | None = None
-        for name in COUNT_FIELDS:
+        for name in self.counted:
             array = _count_array(self.node, name, getattr(self, name))
             if length is None:
                 length = array.shape[0]
@@ -75,6 +87,14 @@ class NodeCounts:
                     f"{COUNT_FIELDS[0]} has {length}"
                 )
             object.__setattr__(self, name, array)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Names of the counts that this node has: all, or those of the first format."""
+        return tuple(n for n in COUNT_FIELDS if n not in UNCOUNTED_ONCE or self._has(n))
+
+    def _has(self, name: str) -> bool:
+        return getattr(self, name) is not None
 
     @property
     def frames(self) -> int:
@@ -125,5 +145,7 @@ def total_per_frame(counts: Mapping[str, NodeCounts], field: str, frames: int) -
         raise ConfigError(f"no count named '{field}', expected one of {', '.join(COUNT_FIELDS)}")
     total = np.zeros(frames, dtype=np.int64)
     for node in counts.values():
+        if field not in node.counted:
+            raise ConfigError(f"{field} were not counted in this run; run it again")
         total += getattr(node, field)
     return total

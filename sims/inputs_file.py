@@ -11,12 +11,12 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from conversion.graph import Graph
+from conversion.nodes import Input
 from depth_snn.errors import InputError
-from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
-from sims.stored_array import stored_array
+from depth_snn.sealed import SEAL_BYTES, write_seal
+from sims.open_arrays import FORMAT, FORMAT_VERSION, OpenArrays
 
-FORMAT = "depth-snn-inputs"
-FORMAT_VERSION = 1
 MAX_BYTES = 2**32
 
 Arrays = Mapping[str, npt.NDArray[np.integer[Any]]]
@@ -38,35 +38,38 @@ def save_arrays(arrays: Arrays, path: Path | str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def clip_frames(file: OpenArrays, graph: Graph) -> int:
+    """Number of frames of a clip, once its arrays are those that a graph takes.
+
+    Raises:
+        InputError: naming the file, and the array that is missing, unknown or of another shape.
+    """
+    nodes = {node.name: node for node in graph.nodes if isinstance(node, Input)}
+    odd = sorted(nodes.keys() ^ file.shapes.keys())
+    if odd:
+        what = "no array for input" if odd[0] in nodes else "no input of this graph is"
+        raise InputError(f"{file.path}: {what} {odd[0]!r}; it takes {', '.join(sorted(nodes))}")
+    for name, node in nodes.items():
+        expected = (file.frames, *node.shape)
+        if file.shapes[name] != expected:
+            raise InputError(
+                f"{file.path}: input {name!r}: expected shape {expected}, got {file.shapes[name]}"
+            )
+    if not file.frames:
+        raise InputError(f"{file.path}: holds no frames; give at least one")
+    return file.frames
+
+
 def load_arrays(path: Path | str) -> dict[str, npt.NDArray[np.int64]]:
-    """Read what :func:`save_arrays` wrote, as int64.
+    """Read what :func:`save_arrays` wrote, whole, as int64.
 
     Raises:
         InputError: in one line, when the file is missing, damaged, foreign or larger than 4 GiB
         unpacked, or when an array is a link or is stored outside the file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(
-            f"{path}: no such file; `depth-snn run` writes inputs.h5 beside its report, "
-            "sims.inputs_file.save_arrays those of other graphs"
-        )
-    try:
-        fault = seal_fault(path, FORMAT)
-        if fault:
-            raise InputError(f"{path}: not a readable inputs file ({fault})")
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or int(file.attrs["format_version"]) != 1:
-                raise InputError(f"{path}: not a {FORMAT} file of version {FORMAT_VERSION}")
-            datasets = {name: stored_array(path, file, name) for name in file}
-            size = sum(8 * d.size for d in datasets.values())
-            if size > MAX_BYTES:
-                raise InputError(
-                    f"{path}: {size} bytes unpacked, more than the limit of {MAX_BYTES}"
-                )
-            bad = [name for name, d in datasets.items() if d.dtype.kind not in "iub"]
-            if bad:
-                raise InputError(f"{path}: array {bad[0]!r} does not hold integers")
-            return {name: dataset[()].astype(np.int64) for name, dataset in datasets.items()}
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{path}: not a readable inputs file ({error})") from None
+    with OpenArrays(path) as file:
+        if file.unpacked_bytes > MAX_BYTES:
+            raise InputError(
+                f"{path}: {file.unpacked_bytes} bytes unpacked, more than the limit of {MAX_BYTES}"
+            )
+        return file.read()

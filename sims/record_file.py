@@ -11,14 +11,16 @@ from typing import Any
 import h5py
 import numpy as np
 
-from depth_snn.errors import ConfigError, InputError
+from depth_snn.errors import ConfigError, InputError, no_file
 from depth_snn.sealed import SEAL_BYTES, seal_fault, write_seal
-from sims.counts import COUNT_FIELDS, NodeCounts
+from sims.counts import COUNT_FIELDS, UNCOUNTED_ONCE, NodeCounts
 from sims.record import ARRAY_FIELDS, OPTIONAL_ARRAYS, RunRecord, scalar_fields
 from sims.stored_array import stored_array
 
 FILE_KIND = "depth-snn-run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: the first. 2: message bits, and bytes of state and weights of each node."""
+FIRST_FIELDS = tuple(name for name in COUNT_FIELDS if name not in UNCOUNTED_ONCE)
 MAX_JSON_BYTES = 4 << 20
 # A frame of the street network takes about 170 kB, so this is some 12,000 frames.
 MAX_ARRAY_BYTES = 2 << 30
@@ -84,7 +86,7 @@ def load_record(path: Path | str) -> RunRecord:
     """
     source = Path(path)
     if not source.is_file():
-        raise InputError(f"{source}: no such file; expected a run written by depth-snn run")
+        raise InputError(no_file(source, "no such file; expected a run written by depth-snn run"))
     try:
         fault = seal_fault(source, FILE_KIND)
         if fault:
@@ -114,19 +116,33 @@ def _arrays_of(record: RunRecord) -> dict[str, np.ndarray[Any, Any]]:
     arrays = {name: array for name, array in arrays.items() if array is not None}
     frames = record.frames
     arrays["macs"] = np.array(list(record.macs.values()), dtype=np.int64).reshape(-1, frames)
+    counted = _counted(record)
     arrays["counts"] = np.array(
-        [[getattr(node, field) for field in COUNT_FIELDS] for node in record.counts.values()],
+        [[getattr(node, field) for field in counted] for node in record.counts.values()],
         dtype=np.int64,
-    ).reshape(-1, len(COUNT_FIELDS), frames)
+    ).reshape(-1, len(counted), frames)
     return arrays
+
+
+def _counted(record: RunRecord) -> tuple[str, ...]:
+    """What every node counted: all, or what the first format knew."""
+    nodes = record.counts.values()
+    return COUNT_FIELDS if all(n.counted == COUNT_FIELDS for n in nodes) else FIRST_FIELDS
 
 
 def _meta_of(record: RunRecord) -> dict[str, Any]:
     meta: dict[str, Any] = {name: getattr(record, name) for name in scalar_fields()}
     meta["macs"] = list(record.macs)
-    meta["count_fields"] = list(COUNT_FIELDS)
+    meta["count_fields"] = list(_counted(record))
     meta["nodes"] = [
-        {"node": n.node, "kind": n.kind, "runs_on": n.runs_on, "neurons": n.neurons}
+        {
+            "node": n.node,
+            "kind": n.kind,
+            "runs_on": n.runs_on,
+            "neurons": n.neurons,
+            "state_bytes": n.state_bytes,
+            "weight_bytes": n.weight_bytes,
+        }
         for n in record.counts.values()
     ]
     return meta
@@ -137,9 +153,9 @@ def _check_header(source: Path, file: h5py.File) -> None:
     if kind != FILE_KIND:
         raise InputError(f"{source}: an HDF5 file, but not a run of depth-snn run (kind {kind!r})")
     version = file.attrs.get("format")
-    if not isinstance(version, (int, np.integer)) or int(version) != FORMAT_VERSION:
+    if not isinstance(version, (int, np.integer)) or not 1 <= int(version) <= FORMAT_VERSION:
         raise InputError(
-            f"{source}: format {version!r}, this version reads format {FORMAT_VERSION}"
+            f"{source}: format {version!r}, this version reads formats 1 to {FORMAT_VERSION}"
         )
 
 
@@ -155,7 +171,7 @@ def _read_meta(source: Path, file: h5py.File) -> dict[str, Any]:
     missing = sorted(needed - set(meta)) if isinstance(meta, dict) else sorted(needed)
     if missing:
         raise InputError(f"{source}: meta_json lacks {', '.join(missing)}")
-    if meta["count_fields"] != list(COUNT_FIELDS):
+    if meta["count_fields"] not in (list(COUNT_FIELDS), list(FIRST_FIELDS)):
         raise InputError(f"{source}: counts are {meta['count_fields']}, expected {COUNT_FIELDS}")
     return dict(meta)
 
@@ -166,7 +182,7 @@ def _build(source: Path, file: h5py.File, meta: dict[str, Any]) -> RunRecord:
     frames = datasets["rgb"].shape[0] if datasets["rgb"].ndim == 4 else 0
     expected: dict[str, tuple[int, ...]] = {
         "macs": (len(meta["macs"]), frames),
-        "counts": (len(meta["nodes"]), len(COUNT_FIELDS), frames),
+        "counts": (len(meta["nodes"]), len(meta["count_fields"]), frames),
     }
     expected.update(_record_shapes(datasets["rgb"].shape, meta))
     total = 0
@@ -202,12 +218,14 @@ def _record_shapes(rgb_shape: tuple[int, ...], meta: dict[str, Any]) -> dict[str
 def _record_from(meta: dict[str, Any], values: dict[str, Any]) -> RunRecord:
     counts = {}
     for row, node in zip(values.pop("counts"), meta["nodes"], strict=True):
-        fields = dict(zip(COUNT_FIELDS, row, strict=True))
+        fields = dict(zip(meta["count_fields"], row, strict=True))
         counts[str(node["node"])] = NodeCounts(
             node=str(node["node"]),
             kind=str(node["kind"]),
             runs_on=str(node["runs_on"]),
             neurons=int(node["neurons"]),
+            state_bytes=_bytes_of(node, "state_bytes"),
+            weight_bytes=_bytes_of(node, "weight_bytes"),
             **fields,
         )
     macs = dict(zip(map(str, meta["macs"]), values.pop("macs"), strict=True))
@@ -215,3 +233,9 @@ def _record_from(meta: dict[str, Any], values: dict[str, Any]) -> RunRecord:
     scalars["grid"] = tuple(scalars["grid"])
     values.setdefault("truth", None)
     return RunRecord(**scalars, **values, macs=macs, counts=counts)
+
+
+def _bytes_of(node: dict[str, Any], what: str) -> int | None:
+    """A size of a node, which the first format does not have."""
+    value = node.get(what)
+    return None if value is None else int(value)

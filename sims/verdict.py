@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from depth_snn.errors import ExitCode, InputError
 from sims.budget import BudgetResult
+from sims.comparison import compare_with_baselines
 from sims.cost_table import TIERS
-from sims.counts import COUNT_FIELDS
-from sims.energy import compare_with_baselines
+from sims.counted_run import CountedRun
 from sims.energy_total import EnergyReport, EnergyTotal
 from sims.record import RunRecord
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""docs/budgets.md tells what each version added."""
 MAX_VERDICT_BYTES = 16 << 20
 KINDS = {
     "macs": "measured",
@@ -42,6 +43,7 @@ _KEYS = (
     "broken_witnesses",
     "passed",
     "exit_code",
+    "budgets",
     "limits",
     "energy",
     "macs",
@@ -68,7 +70,7 @@ def broken_witnesses(witnesses: Mapping[str, Mapping[str, Any]]) -> tuple[str, .
 def build_verdict(
     record: RunRecord,
     energy: EnergyReport,
-    budget: BudgetResult | None,
+    budgets: Sequence[BudgetResult] = (),
     *,
     broken: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -77,28 +79,18 @@ def build_verdict(
     Args:
         record: The run.
         energy: Its modelled energy.
-        budget: Its judged budget; None when the run had none.
+        budgets: Its judged budgets; none when it was judged by none.
         broken: Names of the witnesses that disagree. With any, no figure of the run can be
-            trusted: it is neither valid nor passed, whatever the budget says.
+            trusted: it is neither valid nor passed, whatever the budgets say.
 
     Returns:
-        A mapping with "format": 1; means leave out the first frame, which stands apart.
+        A mapping with "format": 2; means leave out the first frame, which stands apart.
     """
-    outcome = ExitCode.OK if budget is None else budget.exit_code
     return {
-        "format": FORMAT_VERSION,
-        "source": record.source,
-        "network": record.network,
+        **build_judgement(record, budgets, broken),
         "engine": record.engine,
         "policy": record.policy,
         "fps": record.fps,
-        "frames": record.frames,
-        "valid": not broken,
-        "broken_witnesses": list(broken),
-        "passed": False if broken else None if budget is None else budget.passed,
-        "exit_code": int(ExitCode.ERROR if broken else outcome),
-        "budget": None if budget is None else _budget(budget),
-        "limits": [] if budget is None else [dict(vars(limit)) for limit in budget.limits],
         "energy": _energy(record, energy),
         "macs": _macs(record),
         "extra_compute": _extra(record),
@@ -109,6 +101,39 @@ def build_verdict(
         "witnesses": record.witnesses,
         "events": list(record.events),
         "kinds": dict(KINDS),
+    }
+
+
+def build_judgement(
+    record: RunRecord | CountedRun, budgets: Sequence[BudgetResult], broken: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Only what the budgets say of a run, as JSON-able data.
+
+    Args:
+        record: The run.
+        budgets: Its judged budgets.
+        broken: Names of the witnesses that disagree.
+
+    Returns:
+        A mapping with "format": 2, a part of what build_verdict gives.
+    """
+    outcome = max((budget.exit_code for budget in budgets), default=int(ExitCode.OK))
+    passed = all(budget.passed for budget in budgets) if budgets else None
+    return {
+        "format": FORMAT_VERSION,
+        "source": record.source,
+        "network": record.network,
+        "frames": record.frames,
+        "valid": not broken,
+        "broken_witnesses": list(broken),
+        "passed": False if broken else passed,
+        "exit_code": int(ExitCode.ERROR if broken else outcome),
+        "budgets": [_budget(budget) for budget in budgets],
+        "limits": [
+            {"budget": judged.source, **vars(limit)}
+            for judged in budgets
+            for limit in judged.limits
+        ],
     }
 
 
@@ -187,7 +212,12 @@ def load_verdict(path: Path | str) -> dict[str, Any]:
 
 
 def _budget(budget: BudgetResult) -> dict[str, Any]:
-    return {"source": budget.source, "title": budget.title, "note": budget.note}
+    return {
+        "source": budget.source,
+        "title": budget.title,
+        "passed": budget.passed,
+        "note": budget.note,
+    }
 
 
 def _total(total: EnergyTotal, steady: slice) -> dict[str, Any]:
@@ -246,8 +276,9 @@ def _layers(record: RunRecord) -> dict[str, Any]:
     """Counts of every node per frame, means without the first; its firing rate where it has one."""
     layers = {}
     for name, node in record.counts.items():
-        row: dict[str, Any] = {"kind": node.kind, "runs_on": node.runs_on, "neurons": node.neurons}
-        for field in COUNT_FIELDS:
+        facts = ("kind", "runs_on", "neurons", "state_bytes", "weight_bytes")
+        row: dict[str, Any] = {fact: getattr(node, fact) for fact in facts}
+        for field in node.counted:
             row[field] = float(getattr(node, field)[record.steady].mean())
         rate: NDArray[np.float64] | None = node.firing_rate()
         if rate is not None:

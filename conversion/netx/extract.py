@@ -55,7 +55,9 @@ def _layers(
         raise GraphError("no group 'layer' with layers in it, so no netx file")
     if len(groups) > MAX_LAYERS:
         raise GraphError(f"{len(groups)} layers, more than the limit of {MAX_LAYERS}")
-    wanted = len(groups) if count is None else min(count, len(groups))
+    wanted = len(groups) if count is None else count
+    if wanted > len(groups):
+        raise GraphError(f"{wanted} layers are asked for and the file has {len(groups)}")
     found: list[list[Any]] = []
     budget = MAX_VALUES
     for index in range(wanted):

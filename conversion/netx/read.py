@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from conversion.isolated import read_apart
 from conversion.node import IntArray
-from depth_snn.errors import GraphError
+from depth_snn.errors import GraphError, no_file
 
 EXTRACT = "conversion.netx.extract"
 """What the child runs."""
@@ -118,7 +118,7 @@ def read_layers(path: Path, count: int | None = None) -> list[Layer]:
             than the limits of :mod:`conversion.netx.extract`.
     """
     if not path.is_file():
-        raise GraphError(f"{path}: no such file; give a network exported by lava-dl")
+        raise GraphError(no_file(path, "no such file; give a network exported by lava-dl"))
     if path.stat().st_size > MAX_FILE_BYTES:
         raise GraphError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
     layout, arrays = read_apart(EXTRACT, path, *([] if count is None else [str(count)]))

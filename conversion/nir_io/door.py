@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from conversion.isolated import read_apart
-from depth_snn.errors import GraphError, MissingDependency
+from depth_snn.errors import GraphError, MissingDependency, no_file
 
 EXTRACT = "conversion.nir_io.extract"
 """What the child runs."""
@@ -76,7 +76,7 @@ def load(path: Path | str) -> Any:
     """
     nir, path = require_nir(), Path(path)
     if not path.is_file():
-        raise GraphError(f"{path}: no such NIR file")
+        raise GraphError(no_file(path, "no such NIR file"))
     data = _filled(*read_apart(EXTRACT, path))
     try:
         data["type_check"] = False

@@ -24,6 +24,10 @@ Thresholds = int | Mapping[str, int]
 (all without a gate) and ``default``; the first of these that is given decides, and 0 if none."""
 
 
+class UnknownEncoder(GraphError):
+    """A threshold is given for an encoder that the graph does not have."""
+
+
 def set_thresholds(graph: Graph, thresholds: Thresholds) -> Graph:
     """The same quantised graph whose encoders have other thresholds.
 
@@ -32,8 +36,8 @@ def set_thresholds(graph: Graph, thresholds: Thresholds) -> Graph:
         thresholds: One number or a mapping.
 
     Raises:
-        GraphError: naming a key that is no encoder and no stage of this graph, or a value that is
-            no whole number from 0 up.
+        UnknownEncoder: naming a key that is no encoder and no stage of this graph.
+        GraphError: naming a value that is no whole number from 0 up.
     """
     chosen = thresholds_of(graph, thresholds)
     nodes = [
@@ -49,7 +53,7 @@ def thresholds_of(graph: Graph, thresholds: Thresholds) -> dict[str, int]:
     stages = {group_of(n) for n in encoders}
     unknown = sorted(given.keys() - {n.name for n in encoders} - stages - {DEFAULT})
     if unknown:
-        raise GraphError(
+        raise UnknownEncoder(
             f"threshold of {unknown[0]!r}: graph {graph.name!r} has no such encoder; expected one "
             f"of {', '.join(n.name for n in encoders)}, {', '.join(sorted(stages))} or {DEFAULT}"
         )

@@ -55,11 +55,13 @@ def rates(text: str) -> tuple[float, ...]:
     return shares
 
 
-def add_policy_options(parser: argparse.ArgumentParser) -> None:
-    """Network, policy file and the policy's fields."""
+def add_policy_options(
+    parser: argparse.ArgumentParser,
+    networks: str = "shipped weights (small, street, camvid, tiny) or a file",
+) -> None:
+    """Network, policy file and the policy's fields; ``networks`` says what the command takes."""
     group = parser.add_argument_group("network and pruning")
-    group.add_argument("--network", default="small", metavar="NAME",
-                       help="shipped weights (small, street, camvid, tiny) or a file")  # fmt: skip
+    group.add_argument("--network", default="small", metavar="NAME", help=networks)
     group.add_argument(
         "--policy", metavar="FILE", help="policy file (TOML); options below override it"
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from conversion.bounds import Bound
     from conversion.graph import Graph
+    from conversion.quant_config import QuantConfig
     from depth_snn.cli.chain.setup import Setup
 
 NAME = "convert"
@@ -32,6 +33,9 @@ EXAMPLE = """examples:
   depth-snn convert --network small_vit --out twin.h5
   depth-snn convert --network "timm:vit_tiny_patch16_224?img_size=64" --out vit.h5
   depth-snn convert --network tiny --errors --clips 2 --out tiny.h5    what each pass costs"""
+
+TUNE_ERROR, TUNE_FRAMES = 1.0, 12
+"""Defaults of ``--tune-error`` and ``--tune-frames``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,21 +55,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="find thresholds on built-in scenes, write them here, and use them",
     )  # fmt: skip
     parser.add_argument(
-        "--tune-error", type=seconds, default=1.0, metavar="PERCENT",
+        "--tune-error", type=seconds, metavar="PERCENT",
         help="pixels that may change their class by --tune (default 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--tune-frames", type=positive, default=12, metavar="N",
+        "--tune-frames", type=positive, metavar="N",
         help="frames of each scene that --tune plays again and again (default 12)",
     )  # fmt: skip
     parser.add_argument(
         "--errors", action="store_true", help="also the error after each pass, in LSB and in mIoU"
     )
     parser.add_argument(
-        "--clips", type=positive, default=1, metavar="N",
+        "--clips", type=positive, metavar="N",
         help="groups of twelve scene frames that errors are measured on (default 1)",
     )  # fmt: skip
-    add_policy_options(parser)
+    add_policy_options(
+        parser,
+        "shipped weights (small, street, camvid, tiny, small_vit), timm:NAME of a vision "
+        "transformer, or a file",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     from depth_snn.cli.progress import Progress
 
     check_file_target("--out", args.out)
-    _check_tuning(args)
+    _check_options(args)
     made: dict[str, Graph] = {}
     progress, start = Progress("passes", len(PASSES)), time.perf_counter()
 
@@ -95,18 +103,29 @@ def run(args: argparse.Namespace) -> int:
     print(f"converted in {spent:.1f} s, weights and calibration frames included")
     print(f"wrote {args.out} ({args.out.stat().st_size / 1024:.0f} KiB)")
     if args.errors:
-        _print_errors(made, args.clips)
+        _print_errors(made, args.clips or 1)
     return ExitCode.OK
 
 
 def _converted(args: argparse.Namespace, watch: Callable[[str, Graph], None]) -> Setup | None:
     """Run every pass, telling ``watch``; None for a network with softmax, which has no gates."""
+    from conversion.passes.set_thresholds import UnknownEncoder
     from conversion.quant_config import QuantConfig
-    from depth_snn.cli.chain.setup import load_policy, prepare
-    from depth_snn.cli.convert_softmax import has_softmax, refuse_policy, softmax_graph
     from depth_snn.cli.thresholds import read_thresholds
 
     quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
+    try:
+        return _graph_or_setup(args, watch, quant)
+    except UnknownEncoder as error:
+        raise ConfigError(f"--thresholds {args.thresholds}: {error}") from None
+
+
+def _graph_or_setup(
+    args: argparse.Namespace, watch: Callable[[str, Graph], None], quant: QuantConfig
+) -> Setup | None:
+    from depth_snn.cli.chain.setup import load_policy, prepare
+    from depth_snn.cli.convert_softmax import has_softmax, refuse_policy, softmax_graph
+
     if has_softmax(args.network):
         refuse_policy(args)
         softmax_graph(args.network, args.calibrate, quant, watch)
@@ -130,11 +149,17 @@ def _print_nodes(graph: Graph, bounds: Mapping[str, Bound]) -> None:
     print(f"{len(graph.nodes)} nodes, widest sum {widest} bits of 32; a frame takes {steps} steps")
 
 
-def _check_tuning(args: argparse.Namespace) -> None:
+def _check_options(args: argparse.Namespace) -> None:
+    for option, value, needed in (
+        ("--tune-error", args.tune_error, "tune"), ("--tune-frames", args.tune_frames, "tune"),
+        ("--clips", args.clips, "errors"),
+    ):  # fmt: skip
+        if value is not None and not getattr(args, needed):
+            raise ConfigError(f"{option}: does nothing without --{needed}; give both or neither")
     check_file_target("--tune", args.tune)
     if args.tune and args.thresholds:
         raise ConfigError("--tune finds thresholds, --thresholds gives them; choose one of both")
-    if args.tune_frames < 2:
+    if args.tune_frames is not None and args.tune_frames < 2:
         raise ConfigError(
             f"--tune-frames {args.tune_frames}: the first frame is not measured; give 2 or more"
         )
@@ -146,7 +171,8 @@ def _tuned(setup: Setup, args: argparse.Namespace) -> Graph:
     from depth_snn.cli.chain.tuning import tune, tuning_clips
     from depth_snn.cli.thresholds import write_thresholds
 
-    found = tune(setup.graph, tuning_clips(setup, args.tune_frames), args.tune_error)
+    clips = tuning_clips(setup, args.tune_frames or TUNE_FRAMES)
+    found = tune(setup.graph, clips, args.tune_error or TUNE_ERROR)
     print(f"{'synaptic operations':>20} {'pixels changed':>16}")
     for setting in found:
         print(f"{100 * setting.measured.work:18.1f} % {setting.measured.error:14.2f} %")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.cli.common import policy_changes
-from depth_snn.errors import ConfigError, InputError, MissingDependency
+from depth_snn.errors import ConfigError, InputError, MissingDependency, no_file
 
 if TYPE_CHECKING:
     from torch import nn
@@ -190,7 +190,8 @@ def _fill(model: nn.Module, path: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise InputError(f"{path}: no such weights file; expected safetensors of the timm model")
+        advice = "no such weights file; expected safetensors of the timm model"
+        raise InputError(no_file(path, advice))
     try:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             present = set(file.keys())

@@ -67,6 +67,9 @@ CORE = (
 OPTIONAL = (
     Package("snntorch", "snntorch", "the recovery neuron in snntorch", "snn"),
     Package("norse", "norse.torch", "the recovery neuron in norse", "snn"),
+    Package("nir", "nir", "networks of other tools (import, export)", "nir"),
+    Package("nirtorch", "nirtorch", "networks of other tools in torch", "nir"),
+    Package("timm", "timm", "converting timm's vision transformers", "train"),
 )
 """Without these everything else works."""
 

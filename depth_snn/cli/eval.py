@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from depth_snn.cli.common import (
     add_policy_options,
@@ -13,7 +13,7 @@ from depth_snn.cli.common import (
     policy_changes,
     positive,
 )
-from depth_snn.errors import EngineError, ExitCode, InputError
+from depth_snn.errors import ConfigError, EngineError, ExitCode, InputError
 
 if TYPE_CHECKING:
     from depth_snn.cli.chain.setup import Setup
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group = parser.add_argument_group("protocol accuracy")
     group.add_argument(
-        "--clips", type=positive, default=64, metavar="N",
+        "--clips", type=positive, metavar="N",
         help="groups of twelve frames of known and of held-out assets (default 64)",
     )  # fmt: skip
     group.add_argument(
@@ -50,17 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data", type=Path, metavar="DIR", help="CamVid; also of protocol depth")
     group.add_argument("--cache", type=Path, metavar="DIR", help="keep painted frames here")
     parser.add_argument(
-        "--scenes", default="street,driving", metavar="LIST",
-        help="built-in scenes, separated by commas (default street,driving)",
+        "--scenes", metavar="LIST",
+        help="protocol stream: built-in scenes, separated by commas (default street,driving)",
     )  # fmt: skip
+    parser.add_argument("--seeds", type=positive, metavar="N", help="clips of each (default 3)")
     parser.add_argument(
-        "--seeds", type=positive, default=3, metavar="N", help="clips of each (default 3)"
+        "--first-seed",
+        type=count,
+        metavar="N",
+        help="protocol stream: seed of the first clip (default 100)",
     )
     parser.add_argument(
-        "--first-seed", type=count, default=100, metavar="N", help="seed of the first clip"
-    )
-    parser.add_argument(
-        "--frames", type=positive, default=40, metavar="N", help="frames of each clip"
+        "--frames", type=positive, metavar="N", help="frames of each clip (default 40)"
     )
     deep = parser.add_argument_group("protocol depth")
     deep.add_argument("--out", type=Path, metavar="DIR", help="draw pictures into this folder")
@@ -78,9 +79,26 @@ SCORES = (
     "iou_vehicle_pruned",
 )
 
+DEFAULTS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "clips": (("accuracy",), 64),
+    "int8": (("accuracy",), False),
+    "int8_frames": (("accuracy",), None),
+    "cache": (("accuracy",), None),
+    "data": (("accuracy", "depth"), None),
+    "scenes": (("stream",), "street,driving"),
+    "first_seed": (("stream",), 100),
+    "seeds": (("stream", "depth"), 3),
+    "frames": (("stream", "depth"), 40),
+    "out": (("depth",), None),
+    "curves": (("depth",), False),
+    "json": (("depth",), None),
+}
+"""By option, the protocols that obey it, and its default there."""
+
 
 def run(args: argparse.Namespace) -> int:
     """Run every clip through the chain and print one row for each scene."""
+    _check_options(args)
     if args.protocol == "accuracy":
         from depth_snn.cli.accuracy import run_accuracy
 
@@ -110,6 +128,19 @@ def run(args: argparse.Namespace) -> int:
     print("MACs, mIoU and IoU in %, the last two of the pruned network with recovery;")
     print("speed-up is the time of dense SDPA over that of the pruned network, end to end")
     return ExitCode.OK
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that the protocol would ignore, and fill in the rest."""
+    for name, (protocols, default) in DEFAULTS.items():
+        given = getattr(args, name)
+        if args.protocol in protocols:
+            setattr(args, name, default if given is None else given)
+        elif given not in (None, False):
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: is of protocol {' and '.join(protocols)}, and "
+                f"{args.protocol} ignores it; leave it out"
+            )
 
 
 def _clip(setup: Setup, scene: str, seed: int, frames: int) -> list[float | None]:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from depth_snn.cli.common import check_file_target
+from depth_snn.cli.common import check_file_target, positive, seconds
 from depth_snn.cli.exchange import READERS, function_of
 from depth_snn.errors import ConfigError, ExitCode
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with netx: do what lava-dl's netx does where it is wrong, to reproduce its outputs",
     )  # fmt: skip
     parser.add_argument(
-        "--layers", type=int, metavar="N", help="with netx: only the first N layers"
+        "--layers", type=positive, metavar="N", help="with netx: only the first N layers"
     )
     parser.add_argument(
         "--reset-every", type=int, default=0, metavar="K",
@@ -50,7 +50,7 @@ def _add_nir(parser: argparse.ArgumentParser) -> None:
         "--convention", choices=("snntorch", "norse", "nir"),
         help="with nir: who wrote the file, so what its numbers mean for a step",
     )  # fmt: skip
-    parser.add_argument("--dt", type=float, metavar="S", help="with nir: seconds of a step")
+    parser.add_argument("--dt", type=seconds, metavar="S", help="with nir: seconds of a step")
     parser.add_argument(
         "--reset", choices=("zero", "subtract", "subtract_late"),
         help="with nir: what a spike does to the potential (default: as the library's own)",
@@ -60,7 +60,10 @@ def _add_nir(parser: argparse.ArgumentParser) -> None:
         help="with nir: integers presented to an input (default: 0 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--input-unit", type=float, metavar="X", help="with nir: value of the integer 1 (default 1)"
+        "--input-unit",
+        type=seconds,
+        metavar="X",
+        help="with nir: value of the integer 1 (default 1)",
     )
     parser.add_argument(
         "--exact", action="store_true", help="with nir: refuse whatever would have to be rounded"
@@ -97,6 +100,4 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
             raise ConfigError(
                 f"--{wrong.replace('_', '-')} is for --from {name} only; leave it out"
             )
-    if args.layers is not None and args.layers < 1:
-        raise ConfigError(f"--layers {args.layers}: give 1 or more")
     return {key: getattr(args, key) for key in OPTIONS[args.format]}

@@ -29,9 +29,11 @@ COMMANDS: dict[str, str] = {
     "export": "turn an integer graph file into a network of another tool",
     "simulate": "run a graph file on the reference simulator, the fast one, or Lava",
     "check": "judge a finished run against a budget file",
+    "energy": "price a finished run by several cost tables, and say what the verdict hangs on",
     "judge": "train what drives the recovery gates, against the true error of pruned output",
     "flow": "train RAFT-small on built-in scenes, and measure the motion sources",
     "scene": "write built-in street scenes as video with exact ground truth",
+    "conform": "one set of cases on every engine, compared integer by integer",
     "fuzz": "give mutated files to the readers: no crash, no hang, bounded memory",
     "doctor": "what works on this machine, what is missing, and what to do about it",
     "figures": "merge measured figures and render them into the documents",
@@ -139,8 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _dispatch(words)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(ExitCode.OK)
-    except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"\n{PROGRAM}: {' '.join(['interrupted', *map(str, stop.args)])}", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`depth-snn ... | head`): keep the interpreter's own flush at exit

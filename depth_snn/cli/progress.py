@@ -12,10 +12,11 @@ class Progress:
     Args:
         what: What is counted, for example ``"frames"``.
         total: How many there will be, or None.
+        rate: Unit of what is done per second, for example ``"frames/s"``; empty to leave it out.
     """
 
-    def __init__(self, what: str, total: int | None = None) -> None:
-        self.what, self.total = what, total
+    def __init__(self, what: str, total: int | None = None, rate: str = "") -> None:
+        self.what, self.total, self.rate = what, total, rate
         self.start, self.shown, self.done = time.monotonic(), -1.0, 0
         self.live = sys.stderr.isatty()
 
@@ -42,4 +43,6 @@ class Progress:
         left = ""
         if self.total and 0 < self.done < self.total:
             left = f", {spent * (self.total - self.done) / self.done:.0f} s left"
-        return f"{self.what}: {self.done}{of} in {spent:.1f} s{left}{', ' + note if note else ''}"
+        speed = f", {self.done / spent:.3g} {self.rate}" if self.rate and self.done else ""
+        note = f", {note}" if note else ""
+        return f"{self.what}: {self.done}{of} in {spent:.1f} s{speed}{left}{note}"

@@ -15,6 +15,7 @@ from depth_snn.cli.common import (
     count,
     policy_changes,
     positive,
+    seconds,
 )
 from depth_snn.errors import ConfigError, EngineError, ExitCode, InputError
 
@@ -34,7 +35,7 @@ exit status: 0 within the budget (or none given), 2 a limit exceeded, 1 error"""
 
 OUTCOME = (
     "verdict.json", "report.html", "overlay.png", "tokens.png", "gates.png", "energy.png",
-    "compute.png", "ledger.csv", "run.h5", "graph.h5", "inputs.h5",
+    "compute.png", "energy_tables.png", "ledger.csv", "run.h5", "graph.h5", "inputs.h5",
 )  # fmt: skip
 """Files that say how a run went; those of an earlier run go before results are replaced."""
 
@@ -56,8 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", metavar="FILE", help="budget file (TOML) or a shipped one's name"
     )
+    parser.add_argument("--cost-table", default="loihi1", metavar="NAME",
+                        help="prices of the spiking network, a shipped name or a TOML file "
+                        "(default loihi1)")  # fmt: skip
     parser.add_argument("--engine", choices=("fast", "reference", "lava"), default="fast",
                         help="what runs the integer graph (default fast)")  # fmt: skip
+    parser.add_argument(
+        "--deadline", type=seconds, metavar="S",
+        help="with --engine lava: give its run up after S seconds",
+    )  # fmt: skip
     parser.add_argument(
         "--witness-frames", type=count, default=3, metavar="N",
         help="frames that the reference simulator checks (default 3, so that tokens not computed "
@@ -81,12 +89,19 @@ def run(args: argparse.Namespace) -> int:
     from depth_snn.cli.chain.setup import load_policy, prepare
     from depth_snn.data.frames import open_frames
     from sims.budget_file import load_budget
+    from sims.cost_table import load_table
 
     if args.frames is not None and args.frames > MAX_FRAMES:
         raise ConfigError(f"--frames {args.frames}: one run holds at most {MAX_FRAMES}")
+    if args.deadline and args.engine != "lava":
+        raise ConfigError(
+            f"--deadline: the {args.engine} engine does not take it; leave it out, or give "
+            "--engine lava"
+        )
     check_folder_target("--out", args.out)
     check_file_target("--json", args.json)
     budget = load_budget(args.budget) if args.budget is not None else None
+    load_table(args.cost_table)  # a wrong one must not be found after the run
     policy = load_policy(args.policy, args.network, **policy_changes(args))
     setup = prepare(args.network, policy)
     source = open_frames(
@@ -107,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"depth-snn: note: {_cut_off(len(collected.rgb))}", file=sys.stderr)
     record = _finish(args, setup, source, collected, dict(chain.fast.counts))
     memory = sum(chain.pipeline.memory_bytes().values())
-    return _judge(args, record, budget, collected.cut_off, memory)
+    return _judge(args, record, setup.graph, budget, collected.cut_off, memory)
 
 
 def _cut_off(frames: int) -> str:
@@ -126,7 +141,7 @@ def _finish(
     from sims.inputs_file import save_arrays
 
     if args.engine != "fast":
-        counts = dict(run_other_engine(args.engine, setup, out, counts))
+        counts = dict(run_other_engine(args.engine, setup, out, counts, args.deadline))
     witnesses = run_witnesses(setup, out, args.witness_frames, args.lava_frames)
     args.out.mkdir(parents=True, exist_ok=True)
     # From here on files are replaced; an older outcome must not stand beside them if this fails.
@@ -143,23 +158,30 @@ def _finish(
 
 
 def _judge(
-    args: argparse.Namespace, record: RunRecord, budget: Any, cut_off: bool, memory_bytes: int
+    args: argparse.Namespace,
+    record: RunRecord,
+    graph: Any,
+    budget: Any,
+    cut_off: bool,
+    memory_bytes: int,
 ) -> int:
     """Energy, budget, verdict, report; prints the short answer."""
     from depth_snn.cli.chain.summary import print_summary, run_figures
     from depth_snn.figures import write_measurement
     from sims.budget import evaluate
-    from sims.energy import estimate_energy
+    from sims.evidence import price_run
     from sims.record_file import save_record
     from sims.report.write import write_report
     from sims.verdict import broken_witnesses, build_verdict, write_verdict
 
-    energy = estimate_energy(record)
+    # A budget may name the prices, and the report must show those it was judged by.
+    named = "" if budget is None else budget.model.costs
+    energy = price_run(record, named or args.cost_table)
     save_record(record, args.out / "run.h5")
-    result = evaluate(record, budget, energy) if budget is not None else None
+    result = evaluate(record, budget, energy, graph) if budget is not None else None
     broken = broken_witnesses(record.witnesses)
     write_report(record, energy, result, args.out, broken=broken)
-    verdict = build_verdict(record, energy, result, broken=broken)
+    verdict = build_verdict(record, energy, () if result is None else (result,), broken=broken)
     write_verdict(args.out / "verdict.json", verdict)
     print_summary(record, verdict, result, memory_bytes)
     if cut_off:

@@ -3,100 +3,128 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import math
+import os
 from pathlib import Path
 from typing import Any
 
-from depth_snn.cli.common import check_file_target, seconds
-from depth_snn.errors import ExitCode
+from depth_snn.cli.common import check_file_target, check_folder_target, positive, seconds
+from depth_snn.errors import ConfigError, ExitCode
 
 NAME = "simulate"
 HELP = "run a graph file on the reference simulator, the fast one, or Lava"
 EXAMPLE = """examples:
   depth-snn simulate out/demo/graph.h5 out/demo/inputs.h5 --engine fast --out fast.h5
   depth-snn simulate out/demo/graph.h5 out/demo/inputs.h5 --engine reference --compare fast.h5
+  depth-snn simulate net.h5 long.h5 --ports "head.*,gate.lif.*" --out v.h5 --counts counts.h5
+  depth-snn simulate net.h5 a.h5 b.h5 c.h5 --threads 2 --out values    several clips, a folder
 
 `depth-snn run` writes graph.h5 and inputs.h5. Inputs of another graph are made in Python, whole
 numbers of one array for each Input, first axis frames:
   from sims.inputs_file import save_arrays
   save_arrays({"input": frames}, "in.h5")
+What --out and --counts write is read with sims.inputs_file.load_arrays, or any HDF5 reader.
+The fast engine reads and writes a long run a few frames at a time. A run that is stopped leaves no
+file and cannot be resumed, since every frame builds on those before it: start it again.
 Exit status: 1 when --compare finds a difference."""
 
-MAX_VALUE_BYTES = 8 * 2**30
-"""Memory that the values of all nodes may take."""
+OF_LAVA = {"stock": "--stock", "blocks": "--blocks", "deadline": "--deadline"}
+OF_FAST = {"memory": "--memory", "counts": "--counts", "threads": "--threads"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("graph", type=Path, help="graph file")
-    parser.add_argument("inputs", type=Path, help="inputs file")
+    parser.add_argument("inputs", type=Path, nargs="+", help="inputs file, one for each clip")
     parser.add_argument(
         "--engine", choices=("fast", "reference", "lava", "loihi2"), default="fast",
         help="what runs the graph (default fast; loihi2 needs a board)",
     )  # fmt: skip
+    parser.add_argument(
+        "--overflow", choices=("strict", "chip"), default="strict",
+        help="what a value outside its register does: strict refuses it (default), chip wraps it "
+        "as Lava does",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ports", metavar="PATTERN,...",
+        help='values to keep, by node.port: "head.*,*.membrane"; "*" is all (default: what nobody '
+        "reads, such as Outputs, and the LIFs and restore gates)",
+    )  # fmt: skip
+    for option, help_text in (
+        ("--out", "write these values (HDF5); of several clips a folder"),
+        ("--counts", "write counts by node and frame (HDF5); of several clips a folder"),
+        ("--compare", "values of another engine to equal"),
+    ):
+        parser.add_argument(option, type=Path, metavar="FILE", help=help_text)
+    parser.add_argument(
+        "--memory", type=seconds, metavar="GIB",
+        help="with fast: the most it may take (default: 80 %% of what is free)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=positive, metavar="N",
+        help="with fast: clips at a time, or for one clip threads of its matrix products (default: "
+        "as many clips as cores, one thread each); no result depends on it",
+    )  # fmt: skip
     parser.add_argument("--stock", action="store_true",
                         help="with lava: stock Lava processes wherever they suffice")  # fmt: skip
     parser.add_argument(
-        "--blocks", choices=("apart", "leaf", "sub"), default="apart",
+        "--blocks", choices=("apart", "leaf", "sub"),
         help="with lava: a process for each node (default), or attentions and MLPs as one process "
         "each, by a fast leaf model or by a model made of processes",
     )  # fmt: skip
     parser.add_argument(
         "--deadline", type=seconds, metavar="S", help="with lava: give up after S seconds"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write every node's values (HDF5)")
-    parser.add_argument(
-        "--compare", type=Path, metavar="FILE", help="values of another engine to equal"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print counts, write and compare values."""
+    _check_options(args)
+    if args.threads and len(args.inputs) == 1:
+        # Read when NumPy is loaded, which is below.
+        os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)
     from conversion.bounds import verify
     from conversion.graph_file import load_graph
-    from sims.inputs_file import load_arrays, save_arrays
+    from depth_snn.cli.simulate_clip import run_clip
+    from depth_snn.cli.simulate_clips import run_clips
 
     if args.engine == "loihi2":
         from loihi.hardware import require_hardware
 
         require_hardware()
-    check_file_target("--out", args.out)
     graph = load_graph(args.graph)
-    verify(graph)
-    inputs = load_arrays(args.inputs)
-    other = load_arrays(args.compare) if args.compare else None
-    _check_memory(graph, inputs)
-    result = _simulate(args, graph, inputs)
-    # In the graph's order, so that two engines print the same.
-    _print_counts({n.name: result.counts[n.name] for n in graph.nodes if n.name in result.counts})
-    values = dict(result.values)
-    digest = hashlib.sha256(b"".join(k.encode() + values[k].tobytes() for k in sorted(values)))
-    print(f"{result.frames} frames, {len(values)} ports, digest {digest.hexdigest()[:16]}")
-    if args.out:
-        save_arrays(values, args.out)
-        print(f"wrote {args.out}")
-    return _compare(values, other) if other is not None else ExitCode.OK
+    if args.overflow == "strict":
+        verify(graph)
+    return run_clip(args, graph) if len(args.inputs) == 1 else run_clips(args, graph)
 
 
-def _check_memory(graph: Any, inputs: Any) -> None:
-    """Refuse a run whose values would not fit, before anything is computed."""
-    from depth_snn.errors import EngineError
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse what could not be done, before anything is read."""
+    of_others = OF_FAST if args.engine == "lava" else OF_LAVA
+    if args.engine == "reference":
+        of_others = OF_LAVA | {k: v for k, v in OF_FAST.items() if k != "counts"}
+    elif args.engine == "loihi2":
+        of_others = {}
+    for name, option in of_others.items():
+        if getattr(args, name):
+            owner = "lava" if name in OF_LAVA else "fast"
+            raise ConfigError(
+                f"{option}: the {args.engine} engine does not take it; leave it out, or give "
+                f"--engine {owner}"
+            )
+    several = len(args.inputs) > 1
+    if several and (args.engine != "fast" or args.compare):
+        what = "--compare takes" if args.compare else f"--engine {args.engine} runs"
+        raise ConfigError(f"{what} one clip at a time; give one inputs file")
+    check = check_folder_target if several else check_file_target
+    for option, path in (("--out", args.out), ("--counts", args.counts)):
+        if path is not None:
+            check(option, path)
+    if args.out and args.out == args.counts and not several:
+        raise ConfigError(f"--counts {args.counts}: is the file of --out too; give another name")
 
-    steps = len(next(iter(inputs.values()), ())) + max(graph.lags.values())
-    shown = sum(math.prod(n.output_shape(p)) for n in graph.nodes for p in n.outputs)
-    if 8 * steps * shown > MAX_VALUE_BYTES:
-        one = 8 * (1 + max(graph.lags.values())) * shown > MAX_VALUE_BYTES
-        advice = (
-            "not even one frame fits; convert a smaller network" if one else "give fewer frames"
-        )
-        raise EngineError(
-            f"every node's values over {steps} steps take {8 * steps * shown / 2**30:.1f} GiB, "
-            f"more than the limit of {MAX_VALUE_BYTES / 2**30:.0f}; {advice}"
-        )
 
-
-def _print_counts(counts: Any) -> None:
+def print_counts(counts: Any) -> None:
+    """A line of sums for each node."""
     if not counts:
         print("Lava counts no events; use --engine fast or reference for counts")
         return
@@ -109,33 +137,8 @@ def _print_counts(counts: Any) -> None:
         print(f"{name:24} " + " ".join(sums))
 
 
-def _simulate(args: argparse.Namespace, graph: Any, inputs: Any) -> Any:
-    from depth_snn.cli.chain.engines import lava_deadline
-    from depth_snn.cli.chain.witness import run_lava, run_reference
-    from sims.fast import simulate
-
-    if args.engine == "fast":
-        return simulate(graph, inputs)
-    if args.engine == "reference":
-        return run_reference(graph, inputs)
-    frames = len(next(iter(inputs.values()), ()))
-    deadline = args.deadline or lava_deadline(frames + max(graph.lags.values()))
-    return run_lava(graph, inputs, deadline, args.stock, blocks=args.blocks)[0]
-
-
-def _compare(values: Any, other: Any) -> int:
-    from depth_snn.cli.chain.witness import compare
-    from depth_snn.errors import EngineError
-
-    common = set(values) & set(other)
-    if not common:
-        raise EngineError("nothing to compare: the two files have no port in common")
-    shapes = [k for k in common if values[k].shape != other[k].shape]
-    if shapes:
-        raise EngineError(
-            f"port {shapes[0]!r}: shapes {values[shapes[0]].shape} and {other[shapes[0]].shape}"
-        )
-    found = compare("this against the other", values, other, 0)
+def done(found: dict[str, Any]) -> int:
+    """Print what a comparison found; the exit code."""
     print(f"{found['mismatches']} mismatches in {found['values']} values of {found['ports']} ports")
     if found["first"]:
         print(found["first"])

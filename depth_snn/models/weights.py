@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from depth_snn.config import NetworkConfig
-from depth_snn.errors import ConfigError, InputError
+from depth_snn.errors import ConfigError, InputError, no_file
 from depth_snn.models.build import Network, build_network
 from depth_snn.models.vit_loihi import DepthViTLoihi
 
@@ -71,7 +71,7 @@ def load_network(path: Path | str) -> Network:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such weights file; make one with `depth-snn train`")
+        raise InputError(no_file(path, "no such weights file; make one with `depth-snn train`"))
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -178,7 +178,6 @@ def find_weights(spec: str) -> Path:
         return shipped(spec)
     except InputError:
         if Path(spec).exists():
-            raise InputError(
-                f"{spec}: exists, but weights end in .safetensors; give such a file"
-            ) from None
+            advice = "exists, but weights end in .safetensors; give such a file"
+            raise InputError(no_file(Path(spec), advice)) from None
         raise

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from depth_snn.config import NetworkConfig
-from depth_snn.errors import ConfigError, InputError, MissingDependency
+from depth_snn.errors import ConfigError, InputError, MissingDependency, no_file
 from depth_snn.motion.base import Flow, Image, Motion, Vectors, explain
 
 UPDATES = 4
@@ -44,7 +44,7 @@ def load_raft(path: Path) -> nn.Module:
         InputError: if the file is missing, damaged or holds another network.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such weights file; make one with `depth-snn flow --train`")
+        raise InputError(no_file(path, "no such weights file; train with `depth-snn flow --train`"))
     model = raft_network()
     state = model.state_dict()
     try:

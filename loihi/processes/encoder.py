@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from loihi.integers import MESSAGE_BITS, SUM_BITS, IntArray, fit, round_shift
+from loihi.integers import MESSAGE_BITS, SUM_BITS, IntArray, hold, round_shift
 from loihi.processes.gate_port import open_tokens
 from loihi.shim import (
     CPU,
@@ -80,7 +80,7 @@ class _EncoderModel(PyLoihiProcessModel):  # type: ignore[misc]
         fires = mask[:, None] & (delta != 0) & (np.abs(delta) >= p["threshold"])
         message = np.where(fires, delta, 0)
         self.sent += message
-        fit(message, MESSAGE_BITS, p["name"], "message", self.time_step - 1)
+        message = hold(message, MESSAGE_BITS, p["name"], "message", self.time_step - 1)
         self.s_out.send(message.reshape(-1))
 
 
@@ -103,4 +103,6 @@ class PySigmaDeltaEncoderModel(_EncoderModel):
     def _potential(self, arrived: IntArray) -> IntArray:
         self.sigma += arrived
         node = self.proc_params["name"]
-        return fit(self.sigma, SUM_BITS, node, "sigma", self.time_step - 1)
+        sigma = hold(self.sigma, SUM_BITS, node, "sigma", self.time_step - 1)
+        self.sigma = sigma
+        return sigma

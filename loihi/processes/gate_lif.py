@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from loihi.integers import between, truncating_decay
+from loihi.integers import hold_current, truncating_decay
 from loihi.shim import (
     CPU,
     AbstractProcess,
@@ -86,8 +86,7 @@ class PyGateLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
     def _update(self, arrived: Any) -> tuple[Any, Any]:
         p, level = self.proc_params, self.proc_params["vth"] << 6
         u = truncating_decay(self.u, p["du"] + 1) + (arrived << 6)
-        self.u = np.where(u > WRAP, u - 2 * WRAP, np.where(u <= -WRAP, u + 2 * WRAP, u))
-        between(self.u, 1 - WRAP, WRAP, p["name"], "u", self.time_step - 1)
+        self.u = hold_current(u, WRAP, p["name"], self.time_step - 1)
         v = truncating_decay(self.v, p["dv"]) + self.u + (p["bias"] << 6)
         if p["reset"] == "subtract_late":
             v = v - self.fired * level

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from loihi.integers import SUM_BITS, IntArray, fit
+from loihi.integers import SUM_BITS, IntArray, hold
 from loihi.shim import (
     CPU,
     AbstractProcess,
@@ -97,7 +97,8 @@ class PyGridConvModel(PyLoihiProcessModel):  # type: ignore[misc]
         if arrived.any():
             self._correlate(padded(arrived, p["paddings"]))
         sums = self.buffer.reshape(-1, self.buffer.shape[2])
-        fit(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
+        kept = hold(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
+        self.buffer = kept.reshape(self.buffer.shape)
 
     def _correlate(self, grid: IntArray) -> None:
         (down, across), (rows, columns, _) = self.proc_params["strides"], self.buffer.shape
@@ -127,4 +128,4 @@ class PyRegroupModel(PyLoihiProcessModel):  # type: ignore[misc]
         arrived = self.s_in.recv().reshape(p["positions"], p["channels"])
         named = np.where((p["index"] >= 0)[..., None], arrived[p["index"]], 0)
         handed = named.reshape(self.buffer.shape) << p["exponent"]
-        self.buffer = fit(handed, SUM_BITS, p["name"], "out", self.time_step - 1)
+        self.buffer = hold(handed, SUM_BITS, p["name"], "out", self.time_step - 1)

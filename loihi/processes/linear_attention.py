@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from loihi.integers import SUM_BITS, IntArray, fit, round_shift
+from loihi.integers import SUM_BITS, IntArray, hold, round_shift
 from loihi.processes.gate_port import open_tokens
 from loihi.shim import (
     CPU,
@@ -89,12 +89,12 @@ class PyLinearAttentionModel(PyLoihiProcessModel):  # type: ignore[misc]
         mask = open_tokens(p, self.gate_in, self.time_step - 1)
         self._exchange(dk, dv)
         self.q += dq
-        self._check(self.q, "q")
+        self.q = self._held(self.q, "q")
         bound = p["state_max"]
         matrix = np.clip(round_shift(self.state, p["state_shift"]), -bound, bound)
         self.buffer = np.zeros_like(self.buffer)
         self.buffer[mask] = np.einsum("iha,hab->ihb", self.q[mask], matrix)
-        self._check(self.buffer, "out")
+        self.buffer = self._held(self.buffer, "out")
 
     def _exchange(self, dk: IntArray, dv: IntArray) -> None:
         """Take changed tokens' old outer products out of the state and put the new ones in."""
@@ -103,8 +103,8 @@ class PyLinearAttentionModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.k += dk
         self.v += dv
         self.state += np.einsum("iha,ihb->hab", self.k[changed], self.v[changed])
-        for values, what in ((self.k, "k"), (self.v, "v"), (self.state, "state")):
-            self._check(values, what)
+        self.k, self.v = self._held(self.k, "k"), self._held(self.v, "v")
+        self.state = self._held(self.state, "state")
 
-    def _check(self, values: IntArray, what: str) -> None:
-        fit(values, SUM_BITS, self.proc_params["name"], what, self.time_step - 1)
+    def _held(self, values: IntArray, what: str) -> IntArray:
+        return hold(values, SUM_BITS, self.proc_params["name"], what, self.time_step - 1)

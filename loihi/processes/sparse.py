@@ -8,7 +8,7 @@ import numpy as np
 
 from conversion.nodes import Sparse
 from loihi.csr import csr_of
-from loihi.integers import SUM_BITS, fit
+from loihi.integers import hold_sums
 from loihi.shim import (
     CPU,
     AbstractProcess,
@@ -59,4 +59,4 @@ class PySynapsesModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.a_out.send(self.buffer)
         p = self.proc_params
         sums = p["weights"].dot(self.s_in.recv()) << p["exponent"]
-        self.buffer = fit(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
+        self.buffer = hold_sums(sums, p["exponent"], p["name"], self.time_step - 1)

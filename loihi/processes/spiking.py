@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from loihi.integers import SUM_BITS, fit
+from loihi.integers import SUM_BITS, hold
 from loihi.processes.grid import padded
 from loihi.shim import (
     CPU,
@@ -103,4 +103,5 @@ class PySumPoolModel(PyLoihiProcessModel):  # type: ignore[misc]
         down, across = p["strides"]
         self.buffer = windows[::down, ::across].sum(axis=(3, 4)) << p["exponent"]
         sums = self.buffer.reshape(-1, self.buffer.shape[2])
-        fit(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
+        kept = hold(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
+        self.buffer = kept.reshape(self.buffer.shape)

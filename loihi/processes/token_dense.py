@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from loihi.integers import SUM_BITS, fit
+from loihi.integers import hold_sums
 from loihi.shim import (
     CPU,
     AbstractProcess,
@@ -84,7 +84,8 @@ class PyTokenDenseModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.buffer = np.zeros_like(self.buffer)
         self.buffer[active] = (arrived[active] @ self.weight.T) << p["exponent"]
         sums = self.buffer.reshape(p["tokens"], -1)
-        fit(sums, SUM_BITS, p["name"], "out", self.time_step - 1)
+        kept = hold_sums(sums, p["exponent"], p["name"], self.time_step - 1)
+        self.buffer = kept.reshape(self.buffer.shape)
 
 
 @implements(proc=Skip, protocol=LoihiProtocol)
@@ -102,4 +103,4 @@ class PySkipModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.a_out.send(self.buffer)
         p = self.proc_params
         shifted = self.s_in.recv() << p["exponent"]
-        self.buffer = fit(shifted, SUM_BITS, p["name"], "out", self.time_step - 1)
+        self.buffer = hold_sums(shifted, p["exponent"], p["name"], self.time_step - 1)

@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from conversion.nodes import Dense, Output, Skip
 from sims.fast.body import Arrivals, Departures
-from sims.fast.exact import ExactWeight, peak, unbounded
+from sims.fast.exact import peak, unbounded, weights_of
 from sims.fast.kernels import add_rows
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
-from sims.fast.width import HOST, Width
+from sims.fast.width import HOST, Registers
 
 IntArray = npt.NDArray[np.int64]
 
@@ -19,11 +19,11 @@ IntArray = npt.NDArray[np.int64]
 class DenseBody:
     """Weights shared by all tokens, and their groups, applied to what carries messages."""
 
-    def __init__(self, node: Dense, width: Width) -> None:
-        self._weight = ExactWeight(node.weight, node.exponent)
+    def __init__(self, node: Dense, registers: Registers) -> None:
+        self._weight = weights_of(node, node.weight)
         self._shape = node.output_shape("out")
         self._repeat = node.repeat
-        self._width = width
+        self._width = registers.total if node.exponent else registers.halved
         self.tally = Tally(node)
 
     def step(self, inputs: Arrivals) -> Departures:
@@ -35,7 +35,7 @@ class DenseBody:
             return {"out": Rows(rows.tokens, np.zeros((0, self._shape[1]), np.int64), self._shape)}
         out, proven = self._times(rows.values)
         if not proven:
-            self._width.check_rows("out", rows.tokens, out)
+            out = self._width.keep_rows("out", rows.tokens, out)
         return {"out": Rows(rows.tokens, out, self._shape)}
 
     def _times(self, values: IntArray) -> tuple[IntArray, bool]:
@@ -56,9 +56,9 @@ class DenseBody:
 class SkipBody:
     """One-to-one connection with a left shift."""
 
-    def __init__(self, node: Skip, width: Width) -> None:
+    def __init__(self, node: Skip, registers: Registers) -> None:
         self._exponent = node.exponent
-        self._width = width
+        self._width = registers.total if node.exponent else registers.halved
         self.tally = Tally(node)
 
     def step(self, inputs: Arrivals) -> Departures:
@@ -66,13 +66,15 @@ class SkipBody:
         rows = as_rows(inputs["in"][0])
         events = rows.events()
         self.tally.frame(synaptic_operations=events)
-        if peak(rows.values) << self._exponent <= HOST.high:
+        if self._width.wraps or peak(rows.values) << self._exponent <= HOST.high:
             out = rows.values << self._exponent
         else:
             out = unbounded(
                 rows.values, np.eye(rows.shape[1], dtype=np.int64), self._exponent, "out"
             )
-        self._width.check_rows("out", rows.tokens, out)
+        kept = self._width.keep_rows("out", rows.tokens, out)
+        if kept is not out:  # what wrapped may be 0
+            return {"out": Rows(rows.tokens, kept, rows.shape)}
         return {"out": Rows(rows.tokens, out, rows.shape, rows.tight, events)}
 
 
@@ -96,5 +98,5 @@ class OutputBody:
         rows = as_rows(inputs["in"][0])
         self.tally.frame(macs_off_core=rows.events())
         add_rows(self._total, rows.tokens, rows.values, self._touched)
-        HOST.check_rows("out", rows.tokens, self._total[rows.tokens])
+        HOST.keep_rows("out", rows.tokens, self._total[rows.tokens])
         return {"out": self._total + self._bias} if self._shown else {}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from conversion.nodes import Conv, SumPool
 from sims.fast.body import Arrivals, Departures
-from sims.fast.exact import ExactWeight, peak
+from sims.fast.exact import peak, weights_of
 from sims.fast.grid_kernels import gather_windows, reached_outputs
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
@@ -26,7 +26,7 @@ class ConvBody:
     def __init__(self, node: Conv, width: Width) -> None:
         # Rows are gathered position by position: kernel row, kernel column, channel.
         by_position = node.weight.transpose(0, 2, 3, 1).reshape(node.weight.shape[0], -1)
-        self._weight = ExactWeight(np.ascontiguousarray(by_position), node.exponent)
+        self._weight = weights_of(node, by_position)
         self._grid = (node.height, node.width, *node.grid)
         self._rule = (*node.kernels, *node.strides, *node.paddings)
         self._shape = node.output_shape("out")
@@ -55,7 +55,7 @@ class ConvBody:
         self._row_of[rows.tokens] = -1
         out, proven = self._weight.times(seen, self._width, "out", high)
         if not proven:
-            self._width.check_rows("out", at, out)
+            out = self._width.keep_rows("out", at, out)
         return {"out": Rows(at, out, self._shape)}
 
 

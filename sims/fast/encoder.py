@@ -8,6 +8,7 @@ import numpy.typing as npt
 from conversion.nodes import Delta, SigmaDelta
 from sims.fast.body import Arrivals, Departures, open_tokens
 from sims.fast.kernels import add_rows, encode, first_outside
+from sims.fast.payload import payload_bits
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
 from sims.fast.width import Registers, TooWide, Width
@@ -67,16 +68,20 @@ class DeltaBody:
                 self._out,
                 self._out_tokens,
             )
+        sent_by, out = self._out_tokens[:count], self._out[:count]
+        tight = True
+        if self._message is not None:
+            kept = self._message.keep_rows("message", sent_by, out)
+            if kept is not out:  # what wrapped may be 0
+                out, tight, messages = kept, False, int(np.count_nonzero(kept))
         total, channels = self._shape
         self.tally.frame(
             messages=messages,
             updates_active=opened * channels,
             updates_idle=(total - opened) * channels,
+            message_bits=payload_bits(out),
         )
-        sent_by, out = self._out_tokens[:count], self._out[:count]
-        if self._message is not None:
-            self._message.check_rows("message", sent_by, out)
-        return {"out": Rows(sent_by, out, self._shape, tight=True, nonzero=messages)}
+        return {"out": Rows(sent_by, out, self._shape, tight=tight, nonzero=messages)}
 
 
 class SigmaDeltaBody(DeltaBody):
@@ -99,14 +104,16 @@ class SigmaDeltaBody(DeltaBody):
         for rows in arrived:
             add_rows(self._sigma, rows.tokens, rows.values, self._waiting)
         for rows in arrived:
-            self._check(rows.tokens)
+            self._keep(rows.tokens)
         opened = self._opened(inputs)
         tokens = np.flatnonzero(opened & self._waiting)
         self._waiting[tokens] = False
         return self._send(self._sigma, tokens, tokens, int(np.count_nonzero(opened)))
 
-    def _check(self, tokens: IntArray) -> None:
+    def _keep(self, tokens: IntArray) -> None:
         flat = first_outside(self._sigma, tokens, self._width.low, self._width.high)
-        if flat >= 0:
+        if flat >= 0 and self._width.wraps:
+            self._sigma[tokens] = self._width.keep("sigma", self._sigma[tokens])
+        elif flat >= 0:
             index = divmod(flat, self._shape[1])
             raise TooWide("sigma", index, int(self._sigma[index]), self._width.bits)

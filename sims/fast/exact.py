@@ -8,11 +8,14 @@ integer product.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from conversion.nodes import Conv, Dense
 from sims.fast.width import HOST, Width
 
 IntArray = npt.NDArray[np.int64]
@@ -27,7 +30,7 @@ def peak(values: IntArray) -> int:
     return max(int(values.max()), -int(values.min()))
 
 
-def product(a: IntArray, b: IntArray, terms: int, quantity: str) -> IntArray:
+def product(a: IntArray, b: IntArray, terms: int, quantity: str, wraps: bool = False) -> IntArray:
     """``a @ b`` for stacks of integer matrices, exactly.
 
     Args:
@@ -35,6 +38,7 @@ def product(a: IntArray, b: IntArray, terms: int, quantity: str) -> IntArray:
         b: (…, n, m).
         terms: n, the number of products in one sum.
         quantity: What the product is, for the message.
+        wraps: Whether it goes into a register that wraps, so that its lower 64 bits are enough.
 
     Returns:
         int64 (…, p, m).
@@ -48,7 +52,12 @@ def product(a: IntArray, b: IntArray, terms: int, quantity: str) -> IntArray:
         return np.asarray((a.astype(np.float32) @ b.astype(np.float32)).astype(np.int64))
     if bound < DOUBLE_EXACT:
         return np.asarray((a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64))
-    return unbounded(a, b, 0, quantity)
+    return lower_bits(a, b, 0) if wraps else unbounded(a, b, 0, quantity)
+
+
+def lower_bits(a: IntArray, b: IntArray, exponent: int) -> IntArray:
+    """The lower 64 bits of ``(a @ b) << exponent``: what int64 holds, whatever fell out above."""
+    return np.asarray((a @ b) << exponent)
 
 
 def unbounded(a: IntArray, b: IntArray, exponent: int, quantity: str) -> IntArray:
@@ -67,11 +76,22 @@ class ExactWeight:
     """
 
     def __init__(self, weight: IntArray, exponent: int) -> None:
-        self._integer = np.ascontiguousarray(weight.T)
+        self._weight = weight
         self._exponent = exponent
-        self._double = np.ascontiguousarray(weight.T.astype(np.float64) * 2.0**exponent)
-        self._single = self._double.astype(np.float32)
         self._row_sum = int(np.abs(weight).sum(axis=1).max(initial=0)) << exponent
+
+    # Each form is made when it is first used; most weights need one of them.
+    @cached_property
+    def _integer(self) -> IntArray:
+        return np.ascontiguousarray(self._weight.T)
+
+    @cached_property
+    def _double(self) -> npt.NDArray[np.float64]:
+        return np.ascontiguousarray(self._weight.T.astype(np.float64) * 2.0**self._exponent)
+
+    @cached_property
+    def _single(self) -> npt.NDArray[np.float32]:
+        return np.ascontiguousarray(self._weight.T.astype(np.float32) * 2.0**self._exponent)
 
     def form(self, high: int) -> type[np.float32] | type[np.float64] | type[np.int64]:
         """The type in which products with values of magnitude ``high`` at most are exact."""
@@ -100,6 +120,8 @@ class ExactWeight:
             out = (x.astype(np.float32, copy=False) @ self._single).astype(np.int64)
         elif form is np.float64:
             out = (x.astype(np.float64, copy=False) @ self._double).astype(np.int64)
+        elif width.wraps:
+            out = lower_bits(x, self._integer, self._exponent)
         else:
             out = unbounded(x, self._integer, self._exponent, quantity)
         return out, self._bound(high) <= width.high
@@ -107,3 +129,18 @@ class ExactWeight:
     def _bound(self, high: int) -> int:
         """Largest magnitude of an operand, a product or a sum."""
         return max(self._row_sum * high, self._row_sum, high)
+
+
+_READY: WeakKeyDictionary[Dense | Conv, ExactWeight] = WeakKeyDictionary()
+
+
+def weights_of(node: Dense | Conv, matrix: IntArray) -> ExactWeight:
+    """A node's weights, made ready once for all simulators that run the same graph.
+
+    Args:
+        node: The node.
+        matrix: Its weights as (C_out, C_in).
+    """
+    if node not in _READY:
+        _READY[node] = ExactWeight(matrix, node.exponent)
+    return _READY[node]

@@ -13,7 +13,7 @@ from sims.fast.body import Arrivals, Departures, open_tokens
 from sims.fast.kernels import add_rows
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
-from sims.fast.width import STRICT, Registers, Width
+from sims.fast.width import Registers, Width
 
 IntArray = npt.NDArray[np.int64]
 GUARD = 4
@@ -29,7 +29,8 @@ def opened(node: HostNode, inputs: Arrivals) -> IntArray:
 
 def register_of(registers: Registers, strict: Width, loose: int) -> Width:
     """A register of ``strict``; without strict mode the ``loose`` bits that sums have room for."""
-    return strict if registers is STRICT else Width(max(loose, strict.bits))
+    unbounded = registers.overflow == "unbounded"
+    return Width(max(loose, strict.bits)) if unbounded else strict
 
 
 class Operand:
@@ -53,7 +54,7 @@ class Operand:
             TooWide: if a sum does not fit.
         """
         add_rows(self.values, rows.tokens, rows.values, self._touched)
-        self._width.check_rows(self._what, rows.tokens, self.values[rows.tokens])
+        self._width.keep_rows(self._what, rows.tokens, self.values[rows.tokens])
 
 
 class HostNormBody:

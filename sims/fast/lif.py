@@ -52,6 +52,8 @@ class LIFBody:
             self.tally.frame(updates_idle=rest.size)
             return {"out": rest, "membrane": rest}
         drive = _added(inputs["in"])
+        if self._width.wraps:
+            drive = self._width.keep("in", drive)
         if node.reset_every and f % node.reset_every == 0:
             self._v = np.zeros_like(self._v)
             self._fired = np.zeros_like(self._v)
@@ -64,20 +66,28 @@ class LIFBody:
             self._v = membrane - spikes * threshold if node.reset == "subtract" else membrane
         self._fired = spikes
         active = int(np.count_nonzero((drive != 0) | (membrane != 0)))
+        fired = int(spikes.sum())
         self.tally.frame(
-            spikes=int(spikes.sum()), updates_active=active, updates_idle=spikes.size - active
+            spikes=fired,
+            updates_active=active,
+            updates_idle=spikes.size - active,
+            message_bits=fired,
         )
         return {"out": spikes, "membrane": membrane}
 
     def _membrane(self, drive: IntArray) -> IntArray:
         """The potential before reset."""
         node = self._node
-        DRIVE.check("in", drive)
+        if not self._width.wraps:
+            DRIVE.check("in", drive)
         u = decayed(self._u, node.du + 1) + (drive << INPUT_SHIFT)
+        if self._width.wraps:
+            u = self._width.keep("u", u)
         wrap = np.where(u > HALF, -2 * HALF, np.where(u <= -HALF, 2 * HALF, 0))
         self._u = u + wrap
-        # A current that one wrap does not bring back has left its register; 2^23 itself is in it.
-        self._width.check("u", self._u - 1)
+        if not self._width.wraps:
+            # What one wrap does not bring back has left its register; 2^23 itself is in it.
+            self._width.check("u", self._u - 1)
         v = decayed(self._v, node.dv) + self._u + self._bias
         if node.reset == "subtract_late":
             v -= self._fired * (node.vth << INPUT_SHIFT)

@@ -36,12 +36,14 @@ class RegroupBody:
         tokens = np.flatnonzero(taken)
         self._row_of[tokens] = np.arange(tokens.size)
         out = np.zeros((tokens.size, self._shape[1]), np.int64)
-        if peak(rows.values) << self._exponent > HOST.high:
+        if not self._width.wraps and peak(rows.values) << self._exponent > HOST.high:
             # Beyond what int64 holds; the check below speaks of what a token takes.
             kept = rows.values[slots >= 0].astype(object) << self._exponent
-            HOST.check_rows("out", slots[slots >= 0] // self._places, kept)
+            HOST.keep_rows("out", slots[slots >= 0] // self._places, kept)
         scatter_rows(rows.values, slots, self._exponent, self._row_of, out)
-        self._width.check_rows("out", tokens, out)
         events = int(np.count_nonzero(out))
         self.tally.frame(synaptic_operations=events)
+        kept = self._width.keep_rows("out", tokens, out)
+        if kept is not out:  # what wrapped may be 0
+            return {"out": Rows(tokens, kept, self._shape)}
         return {"out": Rows(tokens, out, self._shape, tight=True, nonzero=events)}

@@ -25,10 +25,11 @@ from sims.fast.build import body_of
 from sims.fast.checks import frames_of, probed, require_names, require_runnable
 from sims.fast.past import Key, Past, key_of
 from sims.fast.rows import Signal, dense, store
-from sims.fast.source import InputBody, expected
+from sims.fast.source import InputBody, checked, expected
 from sims.fast.spiking import Program, program_of
 from sims.fast.warm_up import frames_before, warm_up
-from sims.fast.width import STRICT, UNBOUNDED, TooWide
+from sims.fast.width import REGISTERS, Registers, TooWide
+from sims.overflow import Overflow
 from sims.result import SimResult
 
 IntArray = npt.NDArray[np.int64]
@@ -40,13 +41,17 @@ class FastSimulator:
     Args:
         graph: A balanced graph of the quantised dialect.
         probes: The ``"node.port"`` values to hand out; None for all of them.
-        strict: Whether a value outside its register raises (docs/fixed_point.md §9).
-            Without it values are unbounded, up to the 63 bits this simulator can hold; beyond
-            those it raises all the same.
+        overflow: What a value outside its register does (docs/fixed_point.md §9): ``"strict"``
+            raises, ``"chip"`` wraps as Lava does, ``"unbounded"`` goes on up to the 63 bits this
+            simulator can hold and raises beyond.
+        observer: Shown every value of each frame, valid until the next.
         threads: Threads that a spiking network may use; the integers do not depend on them.
 
     Raises:
         GraphError: if the graph is not quantised or not balanced, or a probe names no port of it.
+
+    Attributes:
+        shapes: Shape of each probed value by ``"node.port"``.
     """
 
     def __init__(
@@ -54,25 +59,32 @@ class FastSimulator:
         graph: Graph,
         probes: Collection[str] | None = None,
         *,
-        strict: bool = True,
+        overflow: Overflow = "strict",
+        observer: Callable[[Mapping[Key, Signal]], None] | None = None,
         threads: int = 1,
     ) -> None:
         require_runnable(graph)
         self._graph = graph
         self._shown = probed(graph, probes)
+        self._observer = observer
+        self.shapes: Mapping[str, tuple[int, ...]] = {
+            text: graph.by_name[name].output_shape(port)
+            for text, (name, port) in self._shown.items()
+        }
         self._frames = 0
         self._broken = False
         ports = set(self._shown.values())
-        self._program = program_of(graph, ports, threads=threads) if strict else None
+        # A program shows nothing between its layers, and wraps nothing.
+        whole = overflow == "strict" and observer is None
+        self._program = program_of(graph, ports, threads=threads) if whole else None
         if self._program is None:
-            self._build(strict)
+            self._build(REGISTERS[overflow])
         else:
             self._program.warm_up(frames_before(graph))
 
-    def _build(self, strict: bool) -> None:
+    def _build(self, registers: Registers) -> None:
         """The bodies that execute the nodes of a graph that is no program."""
         graph = self._graph
-        registers = STRICT if strict else UNBOUNDED
         read = {(e.source, e.source_port) for edges in graph.incoming.values() for e in edges}
         read.update(self._shown.values())
         self._sources = {n.name: InputBody(n) for n in graph.nodes if isinstance(n, Input)}
@@ -160,6 +172,13 @@ class FastSimulator:
                 on_frame(f)
         return values
 
+    def check(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> None:
+        """Raise InputError if these are no inputs of one frame; see :meth:`step`."""
+        sources = {n.name: n for n in self._graph.nodes if isinstance(n, Input)}
+        require_names(frame_inputs, sources)
+        for name, node in sources.items():
+            checked(node, frame_inputs[name], node.shape)
+
     def _run_frame(self, frame_inputs: Mapping[str, npt.ArrayLike]) -> dict[str, IntArray]:
         """One frame of a program, (1, *shape) each."""
         assert self._program is not None
@@ -194,11 +213,7 @@ class FastSimulator:
 
     def _zeros(self, frames: int) -> dict[str, IntArray]:
         """Room for the probed values of some frames."""
-        by_name = self._graph.by_name
-        return {
-            text: np.zeros((frames, *by_name[name].output_shape(port)), np.int64)
-            for text, (name, port) in self._shown.items()
-        }
+        return {text: np.zeros((frames, *s), np.int64) for text, s in self.shapes.items()}
 
     def _require_whole(self) -> None:
         if self._broken:
@@ -233,6 +248,8 @@ class FastSimulator:
             except TooWide as fault:
                 raise OverflowInGraph(f"node {name!r}, frame {self._frames}: {fault}") from None
             signals.update(((name, port), signal) for port, signal in departures.items())
+        if self._observer is not None:  # before the past moves on: it shows what was read
+            self._observer(signals)
         self._past.keep(signals)
         self._broken = False
         self._frames += 1
@@ -243,7 +260,7 @@ def simulate(
     graph: Graph,
     inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
     *,
-    strict: bool = True,
+    overflow: Overflow = "strict",
     probes: Collection[str] | None = None,
     on_frame: Callable[[int], None] | None = None,
     threads: int = 1,
@@ -253,7 +270,7 @@ def simulate(
     Args:
         graph: A balanced graph of the quantised dialect.
         inputs: Integer array (T, *shape) for each Input node, all of the same T.
-        strict: Whether a value outside its register raises.
+        overflow: What a value outside its register does.
         probes: The ``"node.port"`` values to keep, which sets the memory used; None for all.
         on_frame: Called with the frame number after each frame.
         threads: Threads that a spiking network may use; the integers do not depend on them.
@@ -266,6 +283,6 @@ def simulate(
         InputError: if an input is not what its node takes.
         OverflowInGraph: naming node, index and frame.
     """
-    simulator = FastSimulator(graph, probes, strict=strict, threads=threads)
+    simulator = FastSimulator(graph, probes, overflow=overflow, threads=threads)
     values = simulator.run(inputs, on_frame=on_frame)
     return SimResult(frames=simulator.frames, values=values, counts=simulator.counts)

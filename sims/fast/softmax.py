@@ -11,7 +11,7 @@ from sims.fast.exact import product
 from sims.fast.host import Operand, opened, register_of
 from sims.fast.rows import Rows, as_rows
 from sims.fast.tally import Tally
-from sims.fast.width import STRICT, Registers, Width
+from sims.fast.width import Registers, Width
 
 IntArray = npt.NDArray[np.int64]
 LOOSE_SCORE = Width(62)
@@ -27,7 +27,8 @@ class SoftmaxAttentionBody:
         operand = register_of(registers, Width(24), _room_for_values(node))
         self._q, self._k, self._v = (Operand(p, self._shape, operand) for p in "qkv")
         self._scores = np.zeros((node.heads, node.tokens, node.tokens), np.int64)
-        self._score_width = registers.total if registers is STRICT else LOOSE_SCORE
+        unbounded = registers.overflow == "unbounded"
+        self._score_width = LOOSE_SCORE if unbounded else registers.total
         self._width = registers.total
         # What lies beyond the table weighs nothing.
         self._table = np.append(node.exp_table, 0)
@@ -44,7 +45,7 @@ class SoftmaxAttentionBody:
         read = pairs * (node.head_dim + 1) + node.heads * node.head_dim
         self.tally.frame(macs_off_core=met * pairs * node.head_dim + tokens.size * read)
         out = self._read(tokens)
-        self._width.check_rows("out", tokens, out)
+        self._width.keep_rows("out", tokens, out)
         return {"out": Rows(tokens, out, self._shape)}
 
     def _learn(self, to_q: Rows, to_k: Rows) -> int:

@@ -12,7 +12,7 @@ from depth_snn.compiled import compiled
 from sims.fast.body import Arrivals, Departures, whole
 from sims.fast.exact import peak
 from sims.fast.tally import Tally
-from sims.fast.width import HOST, Width
+from sims.fast.width import HOST, Registers
 
 IntArray = npt.NDArray[np.int64]
 
@@ -49,9 +49,9 @@ def add_synapses(
 class SparseBody:
     """Sums along the synapses of the sources that sent something."""
 
-    def __init__(self, node: Sparse, width: Width) -> None:
+    def __init__(self, node: Sparse, registers: Registers) -> None:
         self._node = node
-        self._width = width
+        self._width = registers.total if node.exponent else registers.halved
         self._row_sum = node.sum_bound
         self.tally = Tally(node)
 
@@ -61,14 +61,14 @@ class SparseBody:
         active = np.flatnonzero(values)
         bound = max(self._row_sum, 1) * peak(values) << node.exponent
         out = np.zeros(node.count, np.int64)
-        if bound <= HOST.high:
+        if self._width.wraps or bound <= HOST.high:  # what wraps may wrap at 64 bits first
             met = add_synapses(active, values, node.starts, node.targets, node.weight, out)
             out <<= node.exponent
         else:
             out, met = self._unbounded(active, values)
         self.tally.frame(synaptic_operations=int(met))
         if bound > self._width.high:
-            self._width.check("out", out)
+            out = self._width.keep("out", out)
         return {"out": out}
 
     def _unbounded(self, active: IntArray, values: IntArray) -> tuple[IntArray, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 
 from conversion.nodes import Node
 from sims.counts import COUNT_FIELDS, NodeCounts
+from sims.footprint import state_bytes, weight_bytes
 
 
 class Tally:
@@ -19,7 +22,8 @@ class Tally:
     def __init__(self, node: Node, neurons: int = 0) -> None:
         self._node = node
         self._neurons = neurons
-        self._frames: list[tuple[int, ...]] = []
+        # Eight bytes a number: a long run has many frames.
+        self._frames = array("q")
 
     def frame(
         self,
@@ -30,21 +34,31 @@ class Tally:
         updates_active: int = 0,
         updates_idle: int = 0,
         macs_off_core: int = 0,
+        message_bits: int = 0,
     ) -> None:
         """Note one frame."""
-        self._frames.append(
-            (spikes, messages, synaptic_operations, updates_active, updates_idle, macs_off_core)
+        self._frames.extend(
+            (
+                spikes,
+                messages,
+                synaptic_operations,
+                updates_active,
+                updates_idle,
+                macs_off_core,
+                message_bits,
+            )
         )
 
     def forget(self) -> None:
         """Drop what was noted so far: frames before frame 0 are nobody's."""
-        self._frames.clear()
+        del self._frames[:]
 
     def counts(self, frames: int) -> NodeCounts:
         """The counts of the first ``frames`` frames."""
-        table = np.array(self._frames[:frames], np.int64).reshape(-1, len(COUNT_FIELDS))
+        table = np.array(self._frames, np.int64).reshape(-1, len(COUNT_FIELDS))[:frames]
         columns = dict(zip(COUNT_FIELDS, table.T, strict=True))
         node = self._node
         return NodeCounts(
-            node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=self._neurons, **columns
-        )
+            node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=self._neurons,
+            state_bytes=state_bytes(node), weight_bytes=weight_bytes(node), **columns,
+        )  # fmt: skip

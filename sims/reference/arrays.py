@@ -15,6 +15,7 @@ from conversion.graph import Graph
 from conversion.nodes import Input
 from depth_snn.errors import InputError, OverflowInGraph
 from sims.counts import COUNT_FIELDS, NodeCounts
+from sims.footprint import state_bytes, weight_bytes
 from sims.reference.integers import Table
 from sims.reference.unit import Work
 
@@ -124,6 +125,7 @@ def counts_of(graph: Graph, frames: int, work: Mapping[str, list[Work]]) -> dict
             for key in COUNT_FIELDS
         }
         out[node.name] = NodeCounts(
-            node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=size, **series
-        )
+            node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=size,
+            state_bytes=state_bytes(node), weight_bytes=weight_bytes(node), **series,
+        )  # fmt: skip
     return out

@@ -44,12 +44,12 @@ class AttentionUnit:
             self._add_outer_product(i, 1)
         for h, sums in enumerate(self._sums):
             for a, row in enumerate(sums):
-                self._guard.within(row, SIGMA_BITS, "S", step, f"[{h}, {a}, ")
+                sums[a] = self._guard.within(row, SIGMA_BITS, "S", step, f"[{h}, {a}, ")
         self._q = [list(map(add, q, x)) for q, x in zip(self._q, to_q, strict=True)]
         matrices = [self._matrix(h) for h in range(node.heads)]
         silent = [0] * (node.heads * node.head_dim)
         out = [self._answer(q, matrices) if gate[i] else silent for i, q in enumerate(self._q)]
-        self._guard.table(out, SIGMA_BITS, "product", step)
+        out = self._guard.table(out, SIGMA_BITS, "product", step)
         per_token = node.heads * node.head_dim**2
         work = {
             "synaptic_operations": len(changed) * 2 * per_token + sum(gate) * per_token,

@@ -8,10 +8,17 @@ from typing import Any
 
 from conversion.nodes import Dense, Output, Skip, Sparse
 from sims.reference.arrays import table_of
-from sims.reference.guard import SIGMA_BITS, Guard
-from sims.reference.integers import Row, nonzero, zeros
+from sims.reference.guard import CHIP_BITS, SIGMA_BITS, Guard
+from sims.reference.integers import Row, Table, nonzero, wrap, zeros
 from sims.reference.product import Products
 from sims.reference.unit import Arrived, Outputs, Work
+
+
+def summed_by_lava(guard: Guard, exponent: int, out: Table) -> Table:
+    """In chip mode, what is left of sums that were doubled in 32 bits and halved (§4, §9)."""
+    if exponent or not guard.wraps:
+        return out
+    return [[wrap(2 * x, CHIP_BITS) >> 1 for x in row] for row in out]
 
 
 class DenseUnit:
@@ -29,7 +36,8 @@ class DenseUnit:
         """One step; see ``Unit.step``."""
         messages, silent = arrived["in"][0], [0] * (self._repeat * self._width)
         out = [self._answer(row) if any(row) else silent for row in messages]
-        self._guard.table(out, SIGMA_BITS, "product", step)
+        out = summed_by_lava(self._guard, self._exponent, out)
+        out = self._guard.table(out, SIGMA_BITS, "product", step)
         return {"out": out}, {"synaptic_operations": nonzero(messages) * self._width}
 
     def _answer(self, row: Row) -> Row:
@@ -66,8 +74,8 @@ class SparseUnit:
                 met += len(synapses)
                 for target, weight in synapses:
                     total[target] += weight * message
-        out = [[x << self._exponent for x in total]]
-        self._guard.table(out, SIGMA_BITS, "product", step)
+        out = summed_by_lava(self._guard, self._exponent, [[x << self._exponent for x in total]])
+        out = self._guard.table(out, SIGMA_BITS, "product", step)
         return {"out": out}, {"synaptic_operations": met}
 
 
@@ -82,7 +90,8 @@ class SkipUnit:
         """One step; see ``Unit.step``."""
         messages = arrived["in"][0]
         out = [[x << self._exponent for x in row] for row in messages]
-        self._guard.table(out, SIGMA_BITS, "product", step)
+        out = summed_by_lava(self._guard, self._exponent, out)
+        out = self._guard.table(out, SIGMA_BITS, "product", step)
         return {"out": out}, {"synaptic_operations": nonzero(messages)}
 
 

@@ -41,7 +41,7 @@ class DeltaUnit:
     def _encode(self, step: int, values: Table, gate: Row) -> tuple[Outputs, Work]:
         silent = [0] * self._node.channels
         out = [self._message(i, row) if gate[i] else silent for i, row in enumerate(values)]
-        self._guard.table(out, MESSAGE_BITS, "message", step)
+        out = self._guard.table(out, MESSAGE_BITS, "message", step)
         active = sum(gate) * self._node.channels
         work = {
             "messages": nonzero(out),
@@ -76,5 +76,6 @@ class SigmaDeltaUnit(DeltaUnit):
             for table in tables:
                 self._sigma[i] = list(map(add, self._sigma[i], table[i]))
             if tables:
-                self._guard.within(self._sigma[i], SIGMA_BITS, "sigma", step, f"[{i}, ")
+                held = self._guard.within(self._sigma[i], SIGMA_BITS, "sigma", step, f"[{i}, ")
+                self._sigma[i] = held
         return self._encode(step, self._sigma, self._gate(step, arrived))

@@ -52,7 +52,7 @@ class ConvUnit:
         for y in range(self._node.grid[0]):
             first = y * self._node.strides[0]
             out += self._row_of_outputs(lines[first : first + self._node.kernels[0]])
-        self._guard.table(out, SIGMA_BITS, "product", step)
+        out = self._guard.table(out, SIGMA_BITS, "product", step)
         met = sum(
             (self._channels - row.count(0)) * over
             for row, over in zip(messages, self._outputs_over, strict=True)
@@ -105,5 +105,5 @@ class RegroupUnit:
             [x << self._exponent for position in named for x in messages[position]]
             for named in self._index
         ]
-        self._guard.table(out, SIGMA_BITS, "product", step)
-        return {"out": out}, {"synaptic_operations": nonzero(out)}
+        work = {"synaptic_operations": nonzero(out)}
+        return {"out": self._guard.table(out, SIGMA_BITS, "product", step)}, work

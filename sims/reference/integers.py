@@ -23,6 +23,12 @@ def decay(x: int, m: int) -> int:
     return -size if x < 0 else size
 
 
+def wrap(x: int, bits: int) -> int:
+    """What a two's complement register of ``bits`` bits holds of x (docs/fixed_point.md §9)."""
+    half = 1 << (bits - 1)
+    return (x + half) % (2 * half) - half
+
+
 def nonzero(table: Table) -> int:
     """Number of entries that are not zero."""
     return sum(len(row) - row.count(0) for row in table)
@@ -31,3 +37,9 @@ def nonzero(table: Table) -> int:
 def zeros(rows: int, columns: int) -> Table:
     """A table of zeros; its rows are separate lists."""
     return [[0] * columns for _ in range(rows)]
+
+
+def payload_bits(table: Table, *, spikes: bool) -> int:
+    """Bits of all non-zero entries: 1 for a spike, else the shortest two's complement number."""
+    sent = [x for row in table for x in row if x != 0]
+    return len(sent) if spikes else sum(max(x, ~x).bit_length() + 1 for x in sent)

@@ -8,13 +8,14 @@ from typing import Any
 from conversion.graph import Graph
 from conversion.nodes import Delta, HostNode, LinearAttention, Node
 from depth_snn.errors import GraphError
+from sims.overflow import Overflow
 from sims.reference.attention import AttentionUnit
 from sims.reference.connections import DenseUnit, OutputUnit, SkipUnit, SparseUnit
 from sims.reference.encoders import DeltaUnit, SigmaDeltaUnit
 from sims.reference.grid import ConvUnit, RegroupUnit
 from sims.reference.guard import Guard
 from sims.reference.host import NormUnit, TableUnit
-from sims.reference.integers import Table, zeros
+from sims.reference.integers import Table, payload_bits, zeros
 from sims.reference.pool import SumPoolUnit
 from sims.reference.population import DelayUnit, LifUnit
 from sims.reference.restore_gate import RestoreGateUnit
@@ -24,13 +25,16 @@ from sims.reference.unit import Outputs, Unit, Work
 from sims.reference.wire import Wire
 
 
-def unit_of(node: Node, strict: bool, lag: int) -> Unit:
+def unit_of(node: Node, overflow: Overflow, lag: int) -> Unit:
     """The unit that does what docs/fixed_point.md says of a node, whose lag is given.
+
+    Off the chip nothing wraps: in chip mode a host's or an embedded processor's registers raise.
 
     Raises:
         GraphError: if the node is no node of the quantised dialect.
     """
-    guard = Guard(node=node.name, kind=node.kind, strict=strict)
+    off_chip = node.runs_on != "neurocore" and overflow == "chip"
+    guard = Guard(node.name, node.kind, "strict" if off_chip else overflow)
     if node.kind not in UNITS:
         raise GraphError(f"node {node.name!r} ({node.kind}): not a node of the quantised dialect")
     return UNITS[node.kind](node, guard, lag)
@@ -71,16 +75,18 @@ class Machine:
 
     Args:
         graph: A graph of the quantised dialect.
-        strict: Whether a value outside its width raises (docs/fixed_point.md §9).
+        overflow: What a value outside its width does (docs/fixed_point.md §9).
 
     Raises:
         GraphError: if a node cannot be simulated, or a loop takes no step.
     """
 
-    def __init__(self, graph: Graph, strict: bool) -> None:
+    def __init__(self, graph: Graph, overflow: Overflow) -> None:
         self._order = graph.order_within_step
         self._units = {
-            n.name: unit_of(n, strict, graph.lags[n.name]) for n in graph.nodes if n.kind != "Input"
+            n.name: unit_of(n, overflow, graph.lags[n.name])
+            for n in graph.nodes
+            if n.kind != "Input"
         }
         self._wires_in: dict[str, list[tuple[str, Wire]]] = {n.name: [] for n in graph.nodes}
         self._wires_out: dict[tuple[str, str], list[Wire]] = {}
@@ -140,7 +146,10 @@ class Machine:
         arrived: dict[str, list[Table]] = {port: [] for port in node.inputs}
         for port, wire in self._wires_in[node.name]:
             arrived[port].append(wire.get(step))
-        return self._units[node.name].step(step, arrived)
+        computed, work = self._units[node.name].step(step, arrived)
+        if "messages" in work or "spikes" in work:
+            work["message_bits"] = payload_bits(computed["out"], spikes="spikes" in work)
+        return computed, work
 
 
 def _check_stage(node: Node, port: str, shape: tuple[int, ...]) -> None:

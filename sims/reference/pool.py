@@ -22,7 +22,7 @@ class SumPoolUnit:
         node, messages = self._node, arrived["in"][0]
         rows, columns = node.grid
         out: Table = [self._sum(messages, y, x) for y in range(rows) for x in range(columns)]
-        self._guard.table(out, SIGMA_BITS, "product", step)
+        out = self._guard.table(out, SIGMA_BITS, "product", step)
         met = sum(
             (node.channels - row.count(0)) * over
             for row, over in zip(messages, self._outputs_over, strict=True)

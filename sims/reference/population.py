@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from conversion.nodes import LIF, Delay
 from sims.reference.arrays import table_of
-from sims.reference.guard import Guard
-from sims.reference.integers import Row, Table, clip, decay
+from sims.reference.guard import CHIP_BITS, Guard
+from sims.reference.integers import Row, Table, clip, decay, wrap
 from sims.reference.unit import Arrived, Outputs, Work
 
 TOP = 1 << 23
@@ -50,6 +50,8 @@ class LifUnit:
             rest = self._shaped([0] * size)
             return {"out": rest, "membrane": rest}, {"updates_idle": size}
         drive = [sum(column) for column in zip(*map(_flat, arrived["in"]), strict=True)]
+        if self._guard.wraps:
+            drive = [wrap(x, CHIP_BITS) for x in drive]
         if node.reset_every and (step - self._lag) % node.reset_every == 0:
             self._v = [0] * size
             self._fired = [0] * size
@@ -65,10 +67,12 @@ class LifUnit:
     def _membrane(self, step: int, drive: Row) -> Row:
         """Potentials before reset."""
         node = self._node
-        self._u = [
-            wrap_once(decay(u, node.du + 1) + (x << SCALE_BITS))
-            for u, x in zip(self._u, drive, strict=True)
+        current = [
+            decay(u, node.du + 1) + (x << SCALE_BITS) for u, x in zip(self._u, drive, strict=True)
         ]
+        if self._guard.wraps:
+            current = [wrap(u, CHIP_BITS) for u in current]
+        self._u = [wrap_once(u) for u in current]
         # A current that one wrap does not bring back has left its register.
         self._guard.between(self._u, 1 - TOP, TOP, "u", step, "[")
         late = node.vth << SCALE_BITS if node.reset == "subtract_late" else 0

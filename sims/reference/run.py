@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from conversion.graph import Graph
 from depth_snn.errors import GraphError
+from sims.overflow import Overflow
 from sims.reference.arrays import IntArray, array_of, counts_of, frames_of, stack
 from sims.reference.machine import Machine, empty_table
 from sims.reference.unit import Work
@@ -34,7 +35,7 @@ def simulate(
     graph: Graph,
     inputs: Mapping[str, npt.NDArray[Any]],
     *,
-    strict: bool = True,
+    overflow: Overflow = "strict",
     probes: Collection[str] | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> ReferenceResult:
@@ -45,7 +46,8 @@ def simulate(
     Args:
         graph: A graph of the quantised dialect. It need not be balanced.
         inputs: Integers (T, *shape) by the name of the Input node.
-        strict: Raise when a value leaves its register; otherwise integers grow without bound.
+        overflow: What a value outside its register does: ``"strict"`` raises, ``"chip"`` wraps as
+            Lava does, ``"unbounded"`` lets integers grow.
         probes: The ``"node.port"`` to keep, all by default.
         on_step: Called with the number of each step when it is done.
 
@@ -64,7 +66,7 @@ def simulate(
     shapes = {f"{n.name}.{p}": n.output_shape(p) for n in graph.nodes for p in n.outputs}
     kept = _kept_ports(shapes, probes)
     rest = {name: empty_table(graph.by_name[name].output_shape("out")) for name in frames}
-    machine = Machine(graph, strict)
+    machine = Machine(graph, overflow)
     shown: dict[str, list[IntArray]] = {key: [] for key in kept}
     work: dict[str, list[Work]] = {n.name: [] for n in graph.nodes}
     for step in range(total + max(graph.lags.values())):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from sims.budget import BudgetResult
 from sims.energy_total import EVENT_LABELS, EnergyReport, format_pj
@@ -25,6 +28,7 @@ from sims.report.style import (
 
 _PJ_PER_UJ = 1e6
 _FAR = 4.0
+_LIMITS = ("network.energy_uj_per_frame_max", "network.energy.operations_uj_per_frame_max")
 
 
 def draw_energy(
@@ -55,6 +59,8 @@ def _stack(
     time = np.arange(record.frames)
     bottom = np.zeros(record.frames)
     priced = {n: t.lower_pj for n, t in energy.by_event().items() if any(t.lower_aj)}
+    # Static power is the same in every frame and may be a thousand times the rest.
+    static = priced.pop("static_power", None)
     for place, (event, values) in enumerate(priced.items()):
         height = values / _PJ_PER_UJ
         axes.bar(
@@ -79,7 +85,10 @@ def _stack(
                       fontsize=7, va="top")  # fmt: skip
     axes.set_xlabel("frame")
     axes.set_ylabel("µJ per frame, priced part")
-    axes.set_title(f"Modelled energy, {energy.table.title}", loc="left", fontsize=10)
+    title = f"Modelled energy, {energy.table.title}"
+    if static is not None:
+        title += f"\nnot drawn: static power, {format_pj(float(static.mean()))} per frame"
+    axes.set_title(title, loc="left", fontsize=10)
     if priced or limit is not None:
         axes.legend(fontsize=7, ncols=2, loc="upper right", framealpha=0.85)
 
@@ -100,16 +109,29 @@ def _baseline_bars(axes: Axes, record: RunRecord, energy: EnergyReport) -> None:
         amount = format_pj(value * _PJ_PER_UJ)
         text = f" {'≥ ' if total.unknown else ''}{amount}" if total.observed else " unknown"
         axes.text(value, float(place), text, va="center", fontsize=8)
+    bands = [total.mean_band_pj(steady) for total in totals]
+    for place, (low, high) in zip(places, bands, strict=True):
+        if high > low:
+            axes.plot([low / _PJ_PER_UJ, high / _PJ_PER_UJ], [place + 0.3] * 2, color=RED)
+            values = [*values, high / _PJ_PER_UJ]
     axes.set_yticks(places, names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.45 * max(*values, 1e-9))
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("µJ per frame, mean without the first")
     axes.set_title("Operations only, against baselines", loc="left", fontsize=10)
+    kinds = ((CYCLE[0], "spiking, this run"), (GRAY, "dense network, MACs"),
+             (SKY, "pruned network, MACs"))  # fmt: skip
+    handles: list[Artist] = [
+        Patch(facecolor=colour, edgecolor=DARK, label=label) for colour, label in kinds
+    ]
+    if any(high > low for low, high in bands):
+        handles.append(Line2D([], [], color=RED, label="band of the prices"))
+    axes.legend(handles=handles, fontsize=7, loc="lower right", framealpha=0.85)
 
 
 def _limit_uj(budget: BudgetResult | None) -> float | None:
     for result in budget.limits if budget else ():
-        if result.name == "network.energy_uj_per_frame_max":
+        if result.name in _LIMITS:
             return result.limit
     return None

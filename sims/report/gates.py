@@ -8,8 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from sims.record import RunRecord
-from sims.report.style import CYCLE, DARK, ORANGE, RED, new_figure, save_figure, shade_events, tidy
+from sims.record import TOKEN_RESTORED, RunRecord
+from sims.report.style import (
+    CYCLE,
+    DARK,
+    GRAY,
+    ORANGE,
+    RED,
+    new_figure,
+    save_figure,
+    shade_events,
+    tidy,
+)
 
 _TRACES = 5
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)))
@@ -79,11 +89,24 @@ def _traces(axes: Axes, record: RunRecord) -> None:
     axes.set_ylim(top=1.35 * max(record.threshold, int(record.membrane.max())))
 
 
+def _restored(record: RunRecord) -> NDArray[np.bool_]:
+    """Regions of which a token was restored, bool (T, R)."""
+    rows, columns = (side // record.region for side in record.grid)
+    side = record.region
+    tokens = (record.token_state == TOKEN_RESTORED).reshape(-1, rows, side, columns, side)
+    found: NDArray[np.bool_] = tokens.any(axis=(2, 4)).reshape(record.frames, rows * columns)
+    return found
+
+
 def _raster(axes: Axes, record: RunRecord) -> None:
+    # A token that is computed anyway needs no restore, and most spikes are of such tokens: drawn
+    # alike, they would hide the few that mattered.
+    needless = record.admitted & ~_restored(record)
     held = record.spikes & ~record.admitted
-    later = record.admitted & ~record.spikes
-    both = record.admitted & record.spikes
+    later = record.admitted & ~record.spikes & ~needless
+    both = record.admitted & record.spikes & ~needless
     marks = (
+        (needless, ".", GRAY, GRAY, "admitted, all tokens computed anyway"),
         (both, "s", ORANGE, ORANGE, "spike, restored"),
         (held, "o", "none", DARK, "spike, held back by the cap"),
         (later, "x", ORANGE, ORANGE, "restored without a spike in this frame"),

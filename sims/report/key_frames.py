@@ -62,8 +62,13 @@ def _candidates(record: RunRecord) -> list[tuple[int, str]]:
             window = np.arange(max(first, 0), min(first + BURST_FRAMES, frames))
             if window.size and restored[window].any():
                 busiest = int(window[np.argmax(restored[window])])
-                found.append((busiest, f"{busiest - first} frames into {kind}"))
+                found.append((busiest, _into(busiest - first, kind)))
             found += [(first, f"{kind} begins"), (first - BEFORE, f"before {kind}")]
     found.append((int(steady[np.argmax(computed[steady])]), "most computed"))
     found += [(int(t), "evenly spaced") for t in np.linspace(0, frames - 1, 9).round()]
     return found + [(t, "evenly spaced") for t in range(frames)]
+
+
+def _into(frames: int, kind: str) -> str:
+    """For example "1 frame into pedestrian"."""
+    return f"{frames} {'frame' if frames == 1 else 'frames'} into {kind}"

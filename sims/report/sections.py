@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sims.budget import MEAN, BudgetResult
+from sims.budget import BudgetResult
 from sims.budget_table import condense, outcome_line, row_cells
+from sims.comparison import compare_with_baselines
 from sims.cost_table import TIERS, CostTable
 from sims.counts import COUNT_FIELDS
-from sims.energy import compare_with_baselines
 from sims.energy_total import EVENT_LABELS, TIER_TITLES, EnergyReport
 from sims.record import RunRecord
+from sims.sensitivity import break_even, sensitivities
 from sims.verdict import timing_ratios
 
 Rows = list[tuple[str, ...]]
@@ -82,7 +83,7 @@ def limit_rows(budget: BudgetResult | None) -> list[dict[str, Any]]:
         {
             "cells": row_cells(limit, more),
             "passed": limit.passed,
-            "note": "" if limit.note == MEAN else limit.note,
+            "note": limit.note,
         }
         for limit, more in kept
     ]
@@ -116,6 +117,27 @@ def comparison_lines(record: RunRecord, energy: EnergyReport) -> list[str]:
     """
     found = compare_with_baselines(energy, record.steady)
     return [f"Against {item.baseline}: {item.text}." for item in found]
+
+
+def hanging_rows(record: RunRecord, energy: EnergyReport) -> Rows:
+    """What each verdict on operations hangs on: constants that could turn it, and activity.
+
+    Args:
+        record: The run.
+        energy: Its modelled energy.
+    """
+    rows: Rows = []
+    for base in energy.baselines:
+        if not base.tiers["operations"].observed:
+            continue
+        ranked = sensitivities(energy, base, record.steady, "operations")
+        turning = "; ".join(f"{s.constant} {s.text}" for s in ranked if s.flips)
+        alone = ", ".join(s.constant for s in ranked if not s.flips)
+        even = break_even(energy, base, record.steady, "operations", record.dense_macs)
+        equal = "none is low enough" if even.share is None else f"{100 * even.share:.3g} %"
+        now = f"{100 * even.observed:.3g} %"
+        rows.append((base.name, turning or "none", alone or "none", equal, now))
+    return rows
 
 
 def event_rows(record: RunRecord, energy: EnergyReport) -> Rows:
@@ -163,7 +185,7 @@ def layer_rows(record: RunRecord) -> Rows:
     """
     rows: Rows = []
     for name, node in record.counts.items():
-        counts = {f: float(getattr(node, f)[record.steady].mean()) for f in COUNT_FIELDS}
+        counts = {f: float(getattr(node, f)[record.steady].mean()) for f in node.counted}
         if not any(counts.values()):
             continue
         rate = node.firing_rate()
@@ -171,7 +193,7 @@ def layer_rows(record: RunRecord) -> Rows:
             (
                 name,
                 node.runs_on,
-                *(f"{counts[f]:,.0f}" for f in COUNT_FIELDS),
+                *(f"{counts[f]:,.0f}" if f in counts else "not counted" for f in COUNT_FIELDS),
                 "" if rate is None else f"{float(rate[record.steady].mean()):.3f}",
             )
         )
@@ -222,11 +244,10 @@ def price_rows(table: CostTable) -> Rows:
     rows: Rows = []
     for price in table.prices.values():
         if price.value is None:
-            rows.append((price.event, "unknown", "", price.note))
+            rows.append((price.event, price.text(), "", price.note))
             continue
-        sign = "≥ " if price.minimum else ""
         origin = f"{price.source}, {price.year}, grade {price.grade}"
-        rows.append((price.event, f"{sign}{price.value} {price.unit}", origin, price.note))
+        rows.append((price.event, price.text(), origin, price.note))
     return rows
 
 

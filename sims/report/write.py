@@ -12,7 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from depth_snn.errors import InputError
 from sims.budget import BudgetResult
+from sims.cost_table import DIGITAL_TABLES, SPIKING_TABLES, load_table
 from sims.counts import COUNT_FIELDS
+from sims.energy import estimate_energy
 from sims.energy_total import EnergyReport
 from sims.record import RunRecord
 from sims.report import sections
@@ -21,8 +23,10 @@ from sims.report.energy_plot import draw_energy
 from sims.report.frames import draw_overlay, draw_tokens
 from sims.report.gates import draw_gates
 from sims.report.key_frames import choose_key_frames
+from sims.report.tables_plot import draw_tables
 from sims.verdict import KINDS
 
+TABLES_PNG = "energy_tables.png"
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
@@ -34,7 +38,7 @@ def write_report(
     *,
     broken: Sequence[str] = (),
 ) -> dict[str, Path]:
-    """Write overlay.png, tokens.png, gates.png, energy.png, compute.png and report.html.
+    """Write overlay, tokens, gates, energy, compute and energy_tables as PNG, and report.html.
 
     Args:
         record: The run.
@@ -45,7 +49,7 @@ def write_report(
             not valid.
 
     Returns:
-        Path by name: overlay, tokens, gates, energy, compute, html.
+        Path by name: overlay, tokens, gates, energy, compute, energy_tables, html.
 
     Raises:
         InputError: The folder cannot be written.
@@ -62,6 +66,7 @@ def write_report(
         "gates": draw_gates(record, folder / "gates.png"),
         "energy": draw_energy(record, energy, budget, folder / "energy.png"),
         "compute": draw_compute(record, folder / "compute.png"),
+        "energy_tables": draw_tables(record, every_table(record, energy), folder / TABLES_PNG),
     }
     page = render_page(record, energy, budget, paths, broken=broken)
     paths["html"] = _write_text(folder / "report.html", page)
@@ -109,6 +114,7 @@ def _context(
         "budget": budget,
         "energy_rows": sections.energy_rows(record, energy),
         "comparisons": sections.comparison_lines(record, energy),
+        "hanging_rows": sections.hanging_rows(record, energy),
         "event_rows": sections.event_rows(record, energy),
         "unknown": energy.tiers["static"].unknown,
         "layer_rows": sections.layer_rows(record),
@@ -126,6 +132,20 @@ def _context(
             for kind in ("measured", "modelled", "quoted")
         ],
     }
+
+
+def every_table(record: RunRecord, energy: EnergyReport) -> list[EnergyReport]:
+    """The run under its own tables and under every shipped one that prices spikes."""
+    shipped = {name: load_table(name) for name in SPIKING_TABLES}
+    spiking = {energy.table.name: energy.table} | shipped
+    digital = {energy.baseline_table.name: energy.baseline_table}
+    digital |= {name: load_table(name) for name in DIGITAL_TABLES}
+    time_us = energy.frame_time_us
+    return [
+        estimate_energy(record, table, base, time_us)
+        for table in spiking.values()
+        for base in digital.values()
+    ]
 
 
 def _data_uri(path: Path) -> str:

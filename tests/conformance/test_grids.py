@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversion.cases.building import Inputs, IntArray, balance, edge
+from conversion.cases.pictures import conv_case, z_order
 from conversion.graph import Graph
 from conversion.nodes import Conv, Delta, Dense, Input, Node, Output, Regroup, SigmaDelta
 from depth_snn.errors import GraphError, OverflowInGraph
 from sims import fast, reference
 from sims.result import SimResult
-from tests.conformance.building import Inputs, IntArray, balance, edge
-from tests.conformance.pictures import conv_case, z_order
 
 
 def slow(graph: Graph, inputs: Mapping[str, IntArray]) -> SimResult:

@@ -1,103 +1,40 @@
-"""Lava's fixed-point models show the reference's integers on every port at every step."""
+"""What a Lava run records and tells; that its integers are the reference's is in test_set.py."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from conversion.nodes import Dense
-from depth_snn.errors import OverflowInGraph
+from conversion.cases.building import edge
+from conversion.cases.small import block_case
+from conversion.graph import Graph
+from conversion.nodes import LIF, Input
 from loihi import lava_available, simulate_on_lava
 from sims import reference
-from tests.conformance.building import Case, IntArray
-from tests.conformance.cases import CASES
-from tests.conformance.merging import merged
-from tests.conformance.random_networks import seeded
+from sims.result import first_difference
 
 OK, WHY = lava_available()
 pytestmark = pytest.mark.skipif(not OK, reason=f"the Lava target needs Lava: {WHY}")
 
-LARGE = "two blocks, threshold 4"
-# A process for each node, so what other cases or the random networks show is left out.
-LEFT_OUT = (
-    LARGE, "block", "picture, three levels", "conv, one position changes",
-    "conv, all positions change", "conv 1, no padding", "conv as large as the grid",
-    "cells, one group, threshold 4", "softmax, threshold 7",
-    "loops of encoders, no gates",
-)  # fmt: skip
-RANDOM_NETWORKS = 8
-
-
-def differences(got: Mapping[str, IntArray], want: Mapping[str, IntArray]) -> list[str]:
-    """First differing step and value of every port that differs."""
-    found = []
-    for key, values in got.items():
-        right = np.asarray(want[key])
-        if values.shape != right.shape:
-            found.append(f"{key}: shape {values.shape} against {right.shape}")
-        elif (values != right).any():
-            at = tuple(int(i) for i in np.argwhere(values != right)[0])
-            found.append(f"{key} at step {at[0]}{list(at[1:])}: {values[at]} against {right[at]}")
-    return found
-
-
-@pytest.mark.parametrize("stock", [False, True], ids=["own processes", "stock processes"])
-def test_lava_equals_the_reference_at_every_step(stock: bool) -> None:
-    small = {n: build(11) for n, build in CASES.items() if n not in LEFT_OUT}
-    if stock:  # of a convolution nothing would be stock
-        small = {n: case for n, case in small.items() if not n.startswith("conv")}
-    graph, inputs = merged(small)
-    want = reference.simulate(graph, inputs).by_step
-    got = simulate_on_lava(graph, inputs, stock=stock, deadline_s=150).by_step
-    hidden = set(want) - set(got)
-    zeroing = {n.name for n in graph.of_kind("LIF") if getattr(n, "reset", None) == "zero"}
-    assert zeroing
-    assert hidden == ({f"{name}.membrane" for name in zeroing} if stock else set())
-    assert sum(bool(array.any()) for array in got.values()) > len(got) * 0.9
-    assert differences(got, want) == []
-
-
-def test_random_networks() -> None:
-    cases: dict[str, Case] = {}
-    seed = 0
-    while len(cases) < RANDOM_NETWORKS:
-        graph, inputs = seeded(seed)
-        seed += 1
-        if len(set(graph.edges)) < len(graph.edges):
-            continue  # Lava connects the same two ports once
-        with suppress(OverflowInGraph):
-            reference.simulate(graph, inputs)
-            cases[str(seed)] = graph, inputs
-    graph, inputs = merged(cases)
-    assert {"Conv", "Regroup", "LinearAttention"} <= {node.kind for node in graph.nodes}
-    want = reference.simulate(graph, inputs).by_step
-    got = simulate_on_lava(graph, inputs).by_step
-    assert differences(got, want) == []
-
 
 def test_two_blocks_and_only_the_ports_asked_for() -> None:
-    graph, inputs = CASES[LARGE](12)
+    graph, inputs = block_case(12, layers=2, threshold=4, frames=4)
     wanted = [f"{node.name}.out" for node in graph.nodes if node.kind in ("SigmaDelta", "Output")]
     seen: list[int] = []
     result = simulate_on_lava(graph, inputs, probes=wanted, on_progress=seen.append)
     want = reference.simulate(graph, inputs).by_step
     assert set(result.by_step) == set(wanted)
-    assert differences(result.by_step, want) == []
+    assert first_difference(result.by_step, want) is None
     assert seen == sorted(set(seen)) and seen[-1] <= len(result.by_step[wanted[0]])
     assert result.lava_version == WHY
 
 
-def test_one_changed_weight_would_be_noticed() -> None:
-    graph, inputs = CASES["dense"](13)
-    dense = graph.by_name["dense"]
-    assert isinstance(dense, Dense)
-    weight = dense.weight.copy()
-    weight[0, 0] += 1 if weight[0, 0] < 127 else -1
-    nodes = [replace(n, weight=weight) if n is dense else n for n in graph.nodes]
-    changed = reference.simulate(replace(graph, nodes=tuple(nodes)), inputs).by_step
-    found = differences(changed, reference.simulate(graph, inputs).by_step)
-    assert found and found[0].startswith("dense.out at step")
+def test_an_edge_that_is_there_twice_counts_twice() -> None:
+    x = Input(name="x", shape=(1, 2), lo=-9, hi=9)
+    lif = LIF(name="lif", count=1, channels=2, du=4095, dv=0, vth=99, reset="zero")
+    twice = [edge("x -> lif"), edge("x -> lif"), edge("x -> lif", 2), edge("x -> lif", 2)]
+    graph = Graph(name="twice", dialect="quantised", nodes=(x, lif), edges=tuple(twice))
+    inputs = {"x": np.array([[[1, -2]], [[3, 0]], [[0, 4]]])}
+    want = reference.simulate(graph, inputs).by_step
+    assert want["lif.membrane"][0].tolist() == [[2 * 64, -4 * 64]]
+    assert first_difference(simulate_on_lava(graph, inputs).by_step, want) is None

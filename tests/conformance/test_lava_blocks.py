@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 import loihi
+from conversion.cases.building import Case
+from conversion.cases.merging import merged
+from conversion.cases.small import CASES, block_case, picture_case
 from conversion.graph import Edge, Graph
 from conversion.nodes import Dense, Input
 from depth_snn.errors import EngineError, InputError
@@ -18,9 +21,7 @@ from loihi import lava_available, simulate_on_lava
 from loihi.block_plan import ATTENTION_ROLES, MLP_ROLES, find_blocks, outer_edges
 from loihi.request import Blocks
 from sims import reference
-from tests.conformance.building import Case
-from tests.conformance.cases import CASES, block_case, picture_case
-from tests.conformance.test_lava import differences, merged
+from sims.result import first_difference
 
 OK, WHY = lava_available()
 needs_lava = pytest.mark.skipif(not OK, reason=f"the Lava target needs Lava: {WHY}")
@@ -42,13 +43,13 @@ def test_both_models_show_the_reference_at_every_step(blocks: Blocks) -> None:
     got = simulate_on_lava(graph, inputs, blocks=blocks, deadline_s=150).by_step
     assert set(got) == set(want)
     assert sum(bool(array.any()) for array in got.values()) > len(got) * 0.9
-    assert differences(got, want) == []
+    assert first_difference(got, want) is None
     weak = graph.by_name["1:block1.fc1"]
     assert isinstance(weak, Dense)
     weaker = replace(weak, weight=weak.weight // 2)
     nodes = tuple(weaker if node is weak else node for node in graph.nodes)
     other = reference.simulate(replace(graph, nodes=nodes), inputs).by_step
-    assert any(line.startswith("1:block1.fc1.out at step") for line in differences(got, other))
+    assert (got["1:block1.fc1.out"] != other["1:block1.fc1.out"]).any()
 
 
 @needs_lava
@@ -58,7 +59,7 @@ def test_only_the_end_of_a_block_may_be_recorded() -> None:
     want = reference.simulate(graph, inputs, probes=wanted).by_step
     for blocks in ("leaf", "sub"):
         got = simulate_on_lava(graph, inputs, blocks=blocks, probes=wanted).by_step
-        assert differences(got, want) == [] and set(got) == set(wanted)
+        assert first_difference(got, want) is None and set(got) == set(wanted)
 
 
 @needs_lava
@@ -126,7 +127,7 @@ def test_an_unknown_word_for_blocks_is_refused() -> None:
 
 
 SUB = """
-from tests.conformance.cases import block_case
+from conversion.cases.small import block_case
 from loihi.block_models import part_process
 from loihi.block_plan import find_blocks
 for plan in find_blocks(block_case(28)[0]):

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversion.cases.building import Case, IntArray, balance, edge
+from conversion.cases.loops import spiking_loop_case
+from conversion.cases.spiking import RESETS, spiking_case, vector_case
 from conversion.graph import Edge, Graph
 from conversion.nodes import LIF, Conv, Delay, Dense, Input, Output, Sparse
 from depth_snn.errors import EngineError, InputError, OverflowInGraph
@@ -18,10 +21,7 @@ from sims import fast, reference
 from sims.fast import FastSimulator
 from sims.fast.spiking import driver, layout, program
 from sims.result import SimResult
-from tests.conformance.building import Case, IntArray, balance, edge
-from tests.conformance.loops import spiking_loop_case
-from tests.conformance.spiking import RESETS, spiking_case, vector_case
-from tests.conformance.test_agreement import assert_same
+from tests.conformance.same import assert_same
 
 CASES = {
     **{f"spiking {seed}": (spiking_case, seed) for seed in range(8)},
@@ -223,7 +223,7 @@ def test_dense_takes_spikes_of_every_rate_and_type(
 
 def test_what_does_not_provably_fit_runs_on_the_bodies() -> None:
     assert not FastSimulator(alone(2**25)).compiled
-    assert not FastSimulator(alone(2**20), strict=False).compiled
+    assert not FastSimulator(alone(2**20), overflow="unbounded").compiled
     conv = Conv(name="conv", height=2, width=2, weight=np.full((1, 1, 1, 1), 127), stride=1,
                 padding=0, exponent=16)  # fmt: skip
     x = Input(name="x", shape=(4, 1), lo=-(2**12), hi=2**12)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conversion.cases.building import IntArray, balance, edge
+from conversion.cases.small import CASES, dense_case, encoder_case
 from conversion.graph import Graph, unbalanced_edges
 from conversion.nodes import (
     Delta,
@@ -19,8 +21,6 @@ from depth_snn.errors import GraphError, InputError, OverflowInGraph
 from sims.reference import simulate
 from sims.reference.integers import clip, decay, rshift
 from sims.reference.product import Products, plain_product
-from tests.conformance.building import IntArray, balance, edge
-from tests.conformance.cases import CASES, dense_case, encoder_case
 
 WIDE = 2**40
 
@@ -174,7 +174,7 @@ def test_widths(node: Delta | Dense | Skip, value: int, message: str) -> None:
     graph = balance("wide", nodes, map(edge, paths))
     with pytest.raises(OverflowInGraph, match=message):
         simulate(graph, inputs)
-    assert simulate(graph, inputs, strict=False).result.frames == 2
+    assert simulate(graph, inputs, overflow="unbounded").result.frames == 2
     fits = {**inputs, "x": series([[0]], [[value - 1]])}
     assert simulate(graph, fits).result.frames == 2
 
@@ -214,10 +214,6 @@ def test_probes_and_progress() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_cases_are_balanced_and_repeatable(name: str) -> None:
-    (graph, inputs), (_, again) = CASES[name](3), CASES[name](3)
-    assert unbalanced_edges(graph) == []
-    for key, array in inputs.items():
-        np.testing.assert_array_equal(array, again[key])
-    run = simulate(graph, inputs).result
+def test_every_port_of_a_case_says_something(name: str) -> None:
+    run = simulate(*CASES[name](3)).result
     assert all(array.any() for array in run.values.values())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from conversion.cases.building import IntArray
+from conversion.cases.small import block_case, picture_case
 from conversion.graph import Graph
 from conversion.nodes import Conv, Delta, Dense, LinearAttention, Output, Regroup, Skip
 from sims.reference import simulate
-from tests.conformance.building import IntArray
-from tests.conformance.cases import block_case, picture_case
 
 
 def apply(graph: Graph, name: str, x: IntArray) -> IntArray:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from conversion.cases.building import IntArray, balance, edge
+from conversion.cases.small import gate_case
 from conversion.graph import Graph
 from conversion.nodes import Input, RestoreGate
 from sims.reference import simulate
-from tests.conformance.building import IntArray, balance, edge
-from tests.conformance.cases import gate_case
 
 
 def series(*rows: object) -> IntArray:

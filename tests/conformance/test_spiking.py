@@ -1,4 +1,4 @@
-"""Spiking networks: by hand, between the simulators, and on Lava."""
+"""Spiking networks by hand, on both simulators."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ import numpy as np
 import pytest
 
 from conversion.bounds import interval_bounds, verify
+from conversion.cases.building import IntArray, balance, edge
 from conversion.graph import Graph
 from conversion.nodes import LIF, Conv, Delay, Dense, Input, Node, SigmaDelta, SumPool
 from depth_snn.errors import GraphError
-from loihi import lava_available, simulate_on_lava
 from sims import fast, reference
 from sims.result import SimResult
-from tests.conformance.building import Case, IntArray, balance, edge
-from tests.conformance.merging import merged
-from tests.conformance.spiking import encoded_case, spiking_case, stock_case, vector_case
-from tests.conformance.test_agreement import assert_same
-from tests.conformance.test_lava import differences
 
 
 def slow(graph: Graph, inputs: Mapping[str, IntArray]) -> SimResult:
@@ -134,55 +129,6 @@ def test_two_connections_into_one_population_add(engine: Engine) -> None:
     paths = ["x -> a", "x -> b", "a -> lif", "b -> lif"]
     graph = balance("sum", [x, *parts, lif], map(edge, paths))
     assert trace(engine, graph, [1, 0, 1]) == ([201, 0, 201], [1, 0, 1])
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_random_spiking_networks_agree(seed: int) -> None:
-    graph, inputs = spiking_case(seed)
-    assert_same(reference.simulate(graph, inputs).result, fast.simulate(graph, inputs))
-
-
-@pytest.mark.parametrize("case", [vector_case, encoded_case, stock_case])
-@pytest.mark.parametrize("seed", range(6))
-def test_vectors_and_encoders_agree(case: Callable[[int], Case], seed: int) -> None:
-    graph, inputs = case(seed)
-    assert_same(reference.simulate(graph, inputs).result, fast.simulate(graph, inputs))
-
-
-OK, WHY = lava_available()
-
-
-@pytest.mark.skipif(not OK, reason=f"the Lava target needs Lava: {WHY}")
-@pytest.mark.parametrize("stock", [False, True], ids=["own processes", "stock processes"])
-def test_lava_equals_the_reference_at_every_step(stock: bool) -> None:
-    cases = {f"spiking {s}": spiking_case(s, length=2) for s in (3, 4, 5, 8)}
-    cases |= {"vectors": vector_case(1), "encoded": encoded_case(1), "stock": stock_case(1)}
-    if stock:
-        cases = {"awake": awake_case()}
-    graph, inputs = merged(cases)
-    want = reference.simulate(graph, inputs).by_step
-    assert all(want[f"{n.name}.out"].any() for n in graph.of_kind("LIF") if "awake" in n.name)
-    got = simulate_on_lava(graph, inputs, stock=stock, deadline_s=150).by_step
-    hidden = {key for key in want if key not in got}
-    assert bool(hidden) == stock
-    assert differences(got, want) == []
-
-
-def awake_case() -> Case:
-    """Populations that Lava's own LIF and LIFReset can be: bias from step 0, reset to zero."""
-    rng = np.random.default_rng(5)
-    nodes = (
-        Input(name="x", shape=(1, 4), lo=-99, hi=99),
-        Dense(name="a", tokens=1, weight=rng.integers(-9, 30, (5, 4)), exponent=0),
-        LIF(name="awake lif", count=1, channels=5, du=1500, dv=400, vth=60, reset="zero",
-            bias=rng.integers(0, 20, 5), warmup=99),
-        Dense(name="b", tokens=1, weight=rng.integers(-9, 50, (3, 5)), exponent=0),
-        LIF(name="awake reset", count=1, channels=3, du=4095, dv=400, vth=60, reset="zero",
-            bias=rng.integers(0, 20, 3), warmup=99, reset_every=4),
-    )  # fmt: skip
-    paths = ("x -> a", "a -> awake lif", "awake lif -> b", "b -> awake reset")
-    x = rng.integers(-2, 9, (20, 1, 4)).astype(np.int64)
-    return balance("awake", nodes, map(edge, paths)), {"x": x}
 
 
 def test_bounds_are_those_of_the_port() -> None:

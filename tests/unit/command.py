@@ -11,8 +11,9 @@ from depth_snn.cli.main import main
 
 TINY = ("--network", "tiny")
 PROGRESS = (
-    "frames:", "reference simulator", "Lava, steps", "steps:", "clips painted:", "clips:",
-    "groups:", "files:", "passes:", "passes measured:", "settings tried:",
+    "frames:", "reference simulator", "fast simulator", "memory:", "compare:",
+    "Lava, steps", "steps:", "clips painted:", "clips:", "groups:", "files:", "passes:",
+    "passes measured:", "settings tried:", "verdicts:",
 )  # fmt: skip
 
 

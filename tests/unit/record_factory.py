@@ -34,6 +34,8 @@ def node(name: str, frames: int, runs_on: str = "neurocore", neurons: int = 100,
         field: np.broadcast_to(np.asarray(counts.pop(field, 0), dtype=np.int64), (frames,))
         for field in fields
     }
+    if "message_bits" in counts:
+        arrays["message_bits"] = np.broadcast_to(np.int64(counts.pop("message_bits")), (frames,))
     return NodeCounts(node=name, kind=counts.pop("kind", "Dense"), runs_on=runs_on,
                       neurons=neurons, **arrays, **counts)  # fmt: skip
 

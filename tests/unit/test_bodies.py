@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from conversion.cases.building import balance, edge
 from conversion.nodes import LIF, Input
 from depth_snn.config import GateConfig
 from depth_snn.errors import ConfigError, MissingDependency
@@ -16,7 +17,6 @@ from depth_snn.neurons.bodies import make_body
 from depth_snn.neurons.lif_integer import LIFParams, lif_step, lif_zeros
 from depth_snn.recovery.drive import feature_gradient, region_drive
 from sims.reference import simulate
-from tests.conformance.building import balance, edge
 from tests.unit.small import STREET, scene_frames
 
 IntArray = npt.NDArray[np.int64]

@@ -96,7 +96,7 @@ def test_run_refuses_a_policy(text: str, said: str, tmp_path: Path) -> None:
         (["--network", "text.safetensors"], "text.safetensors: not a readable weights file"),
         (["--policy", "none.toml"], "none.toml: no such file"),
         (["--budget", "none.toml"], "none.toml: no such file"),
-        (["--budget", ""], "cannot be read"),
+        (["--budget", ""], "is a folder"),
         (["--budget", "wrong.toml"], "wrong.toml: unknown key 'energy'"),
         (["--token-rate", "1.5"], "--token-rate: expected"),
         (["--token-rate", "0.1,0.1,0.1"], "token_rate has 3 numbers; the network has 2 layers"),

@@ -21,7 +21,7 @@ from tests.unit.conftest import FRAMES
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "verdict.json", "report.html", "run.h5", "graph.h5", "inputs.h5", "overlay.png", "tokens.png",
-    "gates.png", "energy.png", "compute.png", "ledger.csv",
+    "gates.png", "energy.png", "compute.png", "energy_tables.png", "ledger.csv",
 }  # fmt: skip
 TIGHT = """format = 1
 [layers."block1.*"]
@@ -41,10 +41,10 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
         if name.endswith(".png"):
             assert head == b"\x89PNG\r\n\x1a\n", name
     page = (finished / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
     assert "http://" not in page and "https://" not in page.replace("https://doi.org", "")
     verdict, record = load_verdict(finished / "verdict.json"), load_record(finished / "run.h5")
-    assert verdict["format"] == 1 and verdict["frames"] == record.frames == FRAMES
+    assert verdict["format"] == 2 and verdict["frames"] == record.frames == FRAMES
     assert verdict["macs"]["dense_per_frame"] == record.dense_macs
     said = (finished / "said.txt").read_text(encoding="utf-8")
     assert re.search(r"^memory     \d+\.\d MiB for the stream's state, bounded$", said, re.M)
@@ -134,6 +134,7 @@ def pictures(folder: Path, count: int) -> Path:
         ('[layers."block1.*"]\nfiring_rate_max = 1\n[layers."blok*"]\nfiring_rate_max = 1',
          'layers."blok*"'),
         ('[layers."host.decide"]\nfiring_rate_max = 1', "no matching layer has neurons"),
+        ("[frames.bursts.network]\nmacs_ratio_max = 1", "tells of no sudden events"),
     ],
 )  # fmt: skip
 def test_a_limit_nothing_will_be_observed_for_is_refused_before_the_first_frame(

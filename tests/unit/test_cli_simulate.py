@@ -20,7 +20,8 @@ LAVA, WHY = lava_available()
 def fast(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Values of the fast simulator on the run's graph and inputs."""
     path = tmp_path_factory.mktemp("values") / "fast.h5"
-    done = depth_snn("simulate", finished / "graph.h5", finished / "inputs.h5", "--out", path)
+    words = simulate(finished, "--ports", "*", "--out", path)
+    done = depth_snn(*words)
     assert done.code == 0, done
     assert "block1.y.attention" in done.out and "digest" in done.out
     return path

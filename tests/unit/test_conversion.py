@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from conversion.bounds import interval_bounds, verify
+from conversion.cases.building import balance, edge
 from conversion.convert import convert
 from conversion.evaluate import evaluate_float
 from conversion.from_torch import build_float_graph
@@ -33,7 +34,6 @@ from depth_snn.errors import GraphError, OverflowInGraph
 from depth_snn.pruning.prices import prices_of
 from depth_snn.windows import class_map
 from sims.fast import simulate
-from tests.conformance.building import balance, edge
 from tests.unit.converting import KINDS, IntArray, network_of, pixels_of
 from tests.unit.small import (
     DEEP,

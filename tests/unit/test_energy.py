@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from depth_snn.errors import ConfigError
+from sims.baselines import price_macs
+from sims.comparison import compare_with_baselines
 from sims.cost_table import CostTable, load_table, parse_table
-from sims.energy import compare_with_baselines, estimate_energy, price_macs
+from sims.energy import estimate_energy
 from sims.energy_total import EnergyTotal, format_pj
 from sims.report.sections import event_rows, layer_rows
 from sims.verdict import build_verdict
@@ -161,7 +163,7 @@ def test_decisions_on_the_host_are_counted_and_have_no_price() -> None:
     row = next(r for r in event_rows(record, energy) if r[0] == "MACs on the host")
     assert row == ("MACs on the host", "400", "unknown (unknown: MACs on the host)", name)
     layers = {row[0]: row for row in layer_rows(record)}
-    assert layers[name][1:] == ("host", "0", "0", "0", "0", "0", "400", "")
+    assert layers[name][1:] == ("host", "0", "0", "0", "0", "0", "400", "not counted", "")
     layer = build_verdict(record, energy, None)["layers"][name]
     assert (layer["macs_off_core"], layer["neurons"]) == (400.0, 0) and "firing_rate" not in layer
 

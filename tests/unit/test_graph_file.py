@@ -14,6 +14,11 @@ import numpy as np
 import pytest
 
 from conversion import graph_file
+from conversion.cases.building import Inputs
+from conversion.cases.loops import spiking_loop_case
+from conversion.cases.merging import merged
+from conversion.cases.small import block_case, picture_case
+from conversion.cases.spiking import spiking_case, stock_case
 from conversion.graph import Edge, Graph
 from conversion.graph_file import FORMAT_VERSION, load_graph, save_graph
 from conversion.host_nodes import HOST_NODES
@@ -21,11 +26,6 @@ from conversion.nodes import LIF, QUANTISED_NODES, Conv, Delta, Dense, Input, No
 from depth_snn.errors import DepthError, GraphError
 from sims.fast import simulate
 from sims.reference import simulate as simulate_reference
-from tests.conformance.building import Inputs
-from tests.conformance.cases import block_case, picture_case
-from tests.conformance.loops import spiking_loop_case
-from tests.conformance.merging import merged
-from tests.conformance.spiking import spiking_case, stock_case
 from tests.unit.hostile_graphs import ATTACKS, reseal
 from tests.unit.small import random_network
 
@@ -190,7 +190,7 @@ def test_truncated(saved: Path, share: float) -> None:
 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
     assert "no such graph file" in refusal(tmp_path / "none.h5")
-    assert "no such graph file" in refusal(tmp_path)
+    assert "is a folder; give the name of a file" in refusal(tmp_path)
     (tmp_path / "text.h5").write_text("hello")
     assert "not a depth-snn-graph file" in refusal(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:

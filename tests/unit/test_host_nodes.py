@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from conversion.bounds import interval_bounds, verify
+from conversion.cases.building import IntArray, balance, edge
+from conversion.cases.host import softmax_case
 from conversion.evaluate_host import gelu
 from conversion.graph import Graph
 from conversion.graph_file import load_graph, save_graph
@@ -19,8 +21,6 @@ from conversion.nodes import Delta, Input, Node, Output
 from conversion.passes.insert_host_nodes import exponentials
 from depth_snn.errors import GraphError, OverflowInGraph
 from sims import fast, reference
-from tests.conformance.building import IntArray, balance, edge
-from tests.conformance.host_cases import softmax_case
 
 
 def alone(node: HostNode, top: int) -> Graph:

@@ -101,10 +101,12 @@ def test_lava_stands_in_exactly_one_file() -> None:
     assert files[0].startswith("loihi/"), files
 
 
-ORACLE_READS = ("sims.reference", "conversion.nodes", "conversion.graph.", "depth_snn.errors")
+ORACLE_READS = (
+    "sims.reference", "sims.overflow.", "conversion.nodes", "conversion.graph.", "depth_snn.errors",
+)  # fmt: skip
 # Where tables of Python integers become arrays and back, and where a result is handed out.
 ORACLE_BORDER = {
-    "sims/reference/arrays.py": ("numpy", "sims.counts"),
+    "sims/reference/arrays.py": ("numpy", "sims.counts", "sims.footprint"),
     "sims/reference/run.py": ("numpy.typing", "sims.result"),
 }
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversion.cases.building import balance, edge
 from conversion.graph import Graph
 from conversion.netx import export_netx, import_netx
 from conversion.netx.importer import REFUSED
@@ -20,7 +21,6 @@ from conversion.netx.synapses import parts_of
 from conversion.nodes import LIF, Conv, Delay, Dense, Input, Output, SumPool
 from depth_snn.errors import GraphError
 from sims.fast import simulate
-from tests.conformance.building import balance, edge
 from tests.unit.command import contents, depth_snn, refused
 from tests.unit.netx_files import CUBA, kind, recurrent_layers, small_layers, write_file
 from tests.unit.test_graph_file import assert_same
@@ -277,7 +277,7 @@ def test_the_commands(tmp_path: Path) -> None:
     bad = write_file(tmp_path / "bad.net", small_layers()[1:])
     refused(depth_snn("import", bad, "--from", "netx", "--out", tmp_path / "n.h5"), "bad.net")
     refused(
-        depth_snn("import", path, "--from", "netx", "--layers", "0", "--out", graph), "--layers 0"
+        depth_snn("import", path, "--from", "netx", "--layers", "0", "--out", graph), "--layers"
     )
     refused(depth_snn("export", path, "--to", "netx", "--out", tmp_path / "n"), "small.net")
     assert contents(tmp_path) == sorted([*before, "bad.net"])

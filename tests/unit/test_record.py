@@ -17,6 +17,9 @@ from sims.counts import COUNT_FIELDS, total_per_frame
 from sims.inputs_file import FORMAT, load_arrays, save_arrays
 from sims.record import ARRAY_FIELDS, scalar_fields
 from sims.record_file import FILE_KIND, load_record, save_record
+from sims.report.sections import layer_rows
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
 make_record, two_node_record, node = (
@@ -112,6 +115,28 @@ def _one_line_error(path: Path) -> str:
     message = str(caught.value)
     assert "\n" not in message and str(path) in message
     return message
+
+
+def test_a_file_of_the_first_format_is_read_and_says_what_it_did_not_count(tmp_path: Path) -> None:
+    old = load_record(GOLDEN / "run_v1.h5")
+    new = two_node_record()
+    for name, counted in old.counts.items():
+        assert counted.message_bits is None and counted.state_bytes is None
+        assert np.array_equal(counted.messages, new.counts[name].messages)
+    with pytest.raises(ConfigError, match="message_bits were not counted in this run"):
+        total_per_frame(old.counts, "message_bits", old.frames)
+    again = load_record(save_record(old, tmp_path / "run.h5"))
+    assert again.counts["lif"].message_bits is None
+    rows = layer_rows(old)
+    assert rows[0][2 + COUNT_FIELDS.index("message_bits")] == "not counted"
+
+
+def test_bits_and_bytes_are_kept(tmp_path: Path) -> None:
+    counts = {"a": node("a", 3, message_bits=[5, 0, 7], state_bytes=70, weight_bytes=12)}
+    again = load_record(save_record(two_node_record(counts=counts), tmp_path / "run.h5"))
+    found = again.counts["a"]
+    assert found.message_bits is not None and found.message_bits.tolist() == [5, 0, 7]
+    assert (found.state_bytes, found.weight_bytes) == (70, 12)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 3000, -200])

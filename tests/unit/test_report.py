@@ -18,18 +18,19 @@ from depth_snn.toml_io import loads_toml
 from sims.budget import evaluate
 from sims.budget_file import parse_budget
 from sims.energy import estimate_energy
-from sims.record import TOKEN_CUT, RunRecord
+from sims.record import TOKEN_COMPUTED, TOKEN_CUT, TOKEN_RESTORED, RunRecord
 from sims.report import compute_plot, frames, write_report
 from sims.report.frames import draw_overlay, event_boxes, token_picture
-from sims.report.gates import active_regions
-from sims.report.key_frames import KeyFrame, choose_key_frames
+from sims.report.gates import _raster, active_regions
+from sims.report.key_frames import KeyFrame, _into, choose_key_frames
 from sims.report.sections import quality_rows
+from sims.report.style import new_figure
 from sims.report.write import render_page
 
 FACTORY = runpy.run_path(str(Path(__file__).with_name("record_factory.py")))
 make_record, two_node_record = FACTORY["make_record"], FACTORY["two_node_record"]
 GENERIC = parse_budget(loads_toml(FACTORY["GENERIC_BUDGET"]), "generic.toml")
-PICTURES = ("overlay", "tokens", "gates", "energy", "compute")
+PICTURES = ("overlay", "tokens", "gates", "energy", "compute", "energy_tables")
 
 
 class _Balance(HTMLParser):
@@ -232,3 +233,19 @@ def _pictures(written: tuple[RunRecord, dict[str, Path]]) -> dict[str, Path]:
 
 def _without_images(page: str) -> str:
     return re.sub(r'src="data:[^"]*"', "", page)
+
+
+def test_regions_computed_anyway_are_told_apart_in_the_raster() -> None:
+    states = np.full((3, 4), TOKEN_COMPUTED, np.uint8)
+    states[2, 1] = TOKEN_RESTORED
+    fired = np.ones((3, 1), dtype=bool)
+    record = two_node_record(token_state=states, spikes=fired, admitted=fired)
+    axes = new_figure(4, 3).subplots()
+    _raster(axes, record)
+    labels = axes.get_legend_handles_labels()[1]
+    assert labels == ["admitted, all tokens computed anyway (2)", "spike, restored (1)"]
+
+
+def test_one_frame_is_one_frame() -> None:
+    assert _into(1, "pedestrian") == "1 frame into pedestrian"
+    assert _into(2, "car") == "2 frames into car"

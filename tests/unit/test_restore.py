@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversion.cases.building import balance, edge
 from conversion.nodes import Input, RestoreGate
 from depth_snn.errors import ConfigError
 from depth_snn.pruning.prices import prices_of
 from depth_snn.recovery.restore import RestoreParams, restore_step, restore_zeros
 from sims.reference import simulate
-from tests.conformance.building import balance, edge
 from tests.unit.small import TINY
 
 IntArray = npt.NDArray[np.int64]

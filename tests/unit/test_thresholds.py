@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conversion.cases.small import CASES, attention_case
 from conversion.convert import PASSES
 from conversion.dense_operations import dense_operations
 from conversion.graph import Graph
@@ -22,7 +23,6 @@ from depth_snn.cli.thresholds import read_thresholds, write_thresholds
 from depth_snn.data.frames import Frame
 from depth_snn.errors import ConfigError, GraphError
 from sims.fast import simulate
-from tests.conformance.cases import CASES, attention_case
 from tests.unit.command import TINY as NETWORK
 from tests.unit.command import depth_snn, refused
 from tests.unit.converting import network_of

@@ -11,7 +11,10 @@ from depth_snn.cli.chain.record import HOST
 from depth_snn.data.frames import FrameSource
 from depth_snn.errors import BudgetError, ConfigError
 from sims.budget_file import Budget
+from sims.cost_table import load_table
 from sims.counts import NodeCounts
+from sims.frame_window import BURSTS
+from sims.timing_table import load_timing
 
 
 def check_budget(budget: Budget, nodes: Mapping[str, NodeCounts], spec: str) -> None:
@@ -24,12 +27,21 @@ def check_budget(budget: Budget, nodes: Mapping[str, NodeCounts], spec: str) -> 
 
     Raises:
         BudgetError: naming the first such limit.
+        ConfigError: A table that the budget names cannot be read.
     """
+    load_timing(budget.model.timing)  # a wrong table must not be found after the run
+    if budget.model.costs:
+        load_table(budget.model.costs)
     for limit in budget.limits:
         if limit.section == "quality" and not spec.startswith("scene:"):
             raise BudgetError(
                 f"{limit.name}: {spec} has no labels to judge by; "
                 "use an input such as scene:street, or a budget without [quality]"
+            )
+        if limit.window == BURSTS and not spec.startswith("scene:"):
+            raise BudgetError(
+                f"{limit.name}: {spec} tells of no sudden events; use a range of frames, "
+                "or an input such as scene:street"
             )
         if limit.section != "layers":
             continue

@@ -38,9 +38,20 @@ def lava_deadline(steps: int) -> float:
 
 
 def run_other_engine(
-    engine: str, setup: Setup, out: Collected, counts: Mapping[str, NodeCounts]
+    engine: str,
+    setup: Setup,
+    out: Collected,
+    counts: Mapping[str, NodeCounts],
+    deadline_s: float | None = None,
 ) -> Mapping[str, NodeCounts]:
     """Run the whole clip's graph on another engine; its logits become the prediction.
+
+    Args:
+        engine: ``"reference"`` or ``"lava"``.
+        setup: Network, graph and policy.
+        out: What the clip gave so far.
+        counts: Event counts of the fast simulator.
+        deadline_s: Seconds after which a Lava run is given up; None for :func:`lava_deadline`.
 
     Returns:
         Event counts: the reference simulator's own, or the given ones, since Lava counts nothing.
@@ -51,7 +62,8 @@ def run_other_engine(
         counts = result.counts
     else:
         steps = len(out.inputs) + max(setup.graph.lags.values())
-        result, _ = run_lava(setup.graph, inputs, lava_deadline(steps), False, (LOGITS,))
+        deadline = deadline_s or lava_deadline(steps)
+        result, _ = run_lava(setup.graph, inputs, deadline, False, (LOGITS,))
     view = IntegerView(setup.config, out.scale)
     computed = [decision.restored.open[-1] for decision in out.decisions]
     frames = zip(result.values[LOGITS], out.flows, computed, strict=True)

@@ -66,6 +66,7 @@ def host_counts(out: Collected) -> NodeCounts:
     return NodeCounts(
         node=HOST, kind="Decide", runs_on="host", neurons=0, spikes=none, messages=none,
         synaptic_operations=none, updates_active=none, updates_idle=none, macs_off_core=macs,
+        message_bits=none,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from conversion.graph import Graph
 from depth_snn.cli.progress import Progress
 from depth_snn.errors import EngineError
 from sims.fast import simulate as simulate_fast
+from sims.overflow import Overflow
 from sims.reference import simulate as simulate_reference
 from sims.result import SimResult, first_difference
 
@@ -76,14 +77,20 @@ def count_differences(left: SimResult, right: SimResult) -> int:
     )
 
 
-def run_reference(graph: Graph, inputs: Inputs, probes: Collection[str] | None = None) -> SimResult:
+def run_reference(
+    graph: Graph,
+    inputs: Inputs,
+    probes: Collection[str] | None = None,
+    overflow: Overflow = "strict",
+) -> SimResult:
     """The reference simulator with progress by step; ``probes`` limits what is kept."""
     frames = len(next(iter(inputs.values())))
     steps = frames + max(graph.lags.values())
     progress = Progress("reference simulator, steps", steps)
     result = simulate_reference(
-        graph, inputs, probes=probes, on_step=lambda step: progress.update(step + 1)
-    )
+        graph, inputs, probes=probes, overflow=overflow,
+        on_step=lambda step: progress.update(step + 1),
+    )  # fmt: skip
     progress.finish()
     return result.result
 

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.data.bursts import burst_masks
+from sims.baselines import price_macs
 from sims.cost_table import CostTable, load_table
-from sims.energy import DEFAULT_BASELINE_TABLE, price_macs
+from sims.energy import DEFAULT_BASELINE_TABLE
 from sims.energy_total import Baseline
 
 ARITHMETIC = "int8"

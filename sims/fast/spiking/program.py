@@ -23,6 +23,7 @@ from sims.fast.spiking.neurons import DRIVE_MAX
 from sims.fast.spiking.schedule import scheduled
 from sims.fast.spiking.tables import ACTIVE, BLOCK, COUNTED, GIVEN, KINDS, SPIKES, SYNAPSES
 from sims.fast.width import STRICT, TooWide
+from sims.footprint import state_bytes, weight_bytes
 
 IntArray = npt.NDArray[np.int64]
 NEVER = 2**62
@@ -168,15 +169,16 @@ class Program:
                 counted = rows[self._names.index(node.name), :frames]
                 if isinstance(node, LIF):
                     neurons = node.count * max(1, node.channels)
-                    columns["spikes"] = counted[:, SPIKES]
+                    columns["spikes"] = columns["message_bits"] = counted[:, SPIKES]
                     columns["updates_active"] = counted[:, ACTIVE]
                     columns["updates_idle"] = neurons - counted[:, ACTIVE]
                 else:
                     what = "macs_off_core" if isinstance(node, Output) else "synaptic_operations"
                     columns[what] = counted[:, SYNAPSES]
             found[node.name] = NodeCounts(
-                node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=neurons, **columns
-            )
+                node=node.name, kind=node.kind, runs_on=node.runs_on, neurons=neurons,
+                state_bytes=state_bytes(node), weight_bytes=weight_bytes(node), **columns,
+            )  # fmt: skip
         return found
 
     def _rows(self, value: Value) -> npt.NDArray[Any]:

@@ -6,6 +6,17 @@ from itertools import pairwise
 
 import numpy as np
 
+from conversion.cases.building import (
+    Case,
+    Inputs,
+    IntArray,
+    balance,
+    edge,
+    footage,
+    regions_of,
+    schedule,
+    weights,
+)
 from conversion.nodes import (
     LIF,
     Delta,
@@ -17,17 +28,6 @@ from conversion.nodes import (
     RestoreGate,
     SigmaDelta,
     Skip,
-)
-from tests.conformance.building import (
-    Case,
-    Inputs,
-    IntArray,
-    balance,
-    edge,
-    footage,
-    regions_of,
-    schedule,
-    weights,
 )
 
 

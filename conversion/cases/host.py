@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from conversion.cases.building import (
+    Case,
+    IntArray,
+    balance,
+    edge,
+    footage,
+    schedule,
+    weights,
+)
 from conversion.nodes import (
     Delta,
     Dense,
@@ -17,29 +28,20 @@ from conversion.nodes import (
     Skip,
     SoftmaxAttention,
 )
-from tests.conformance.building import (
-    Case,
-    IntArray,
-    balance,
-    edge,
-    footage,
-    schedule,
-    weights,
-)
 
 
 def exponentials(unit: float, top: int = 2**16) -> IntArray:
     """exp(−t·unit)·top for t = 0, 1, …, down to the last entry that is not 0."""
     steps = np.arange(int(np.log(2 * top) / unit) + 1)
     table = np.rint(top * np.exp(-steps * unit)).astype(np.int64)
-    return table[table > 0]
+    return np.asarray(table[table > 0])
 
 
 def gelu_table(top: int, unit: float) -> IntArray:
     """GELU, by its approximation, at −top … top in steps of ``unit``, results in the same steps."""
     x = np.arange(-top, top + 1) * unit
     y = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-    return np.rint(y / unit).astype(np.int64)
+    return np.asarray(np.rint(y / unit), np.int64)
 
 
 def softmax_case(
@@ -57,7 +59,7 @@ def softmax_case(
     """A whole block of the twin behind a class token: norm, softmax attention, residual, GELU."""
     rng = np.random.default_rng(seed)
     width = heads * head_dim
-    mask = {"stage": 1, "gated": True} if gated else {"gated": False, "stage": 0}
+    mask: dict[str, Any] = {"stage": 1, "gated": True} if gated else {"gated": False, "stage": 0}
 
     def dense(name: str, c_out: int, c_in: int) -> Dense:
         return Dense(name=name, tokens=tokens, weight=weights(rng, c_out, c_in), exponent=0)

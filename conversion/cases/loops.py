@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
+from conversion.cases.building import Case, balance, edge, footage, schedule, sparse, weights
+from conversion.cases.networks import gate_inputs, gate_nodes
 from conversion.graph import Graph
 from conversion.nodes import LIF, Delta, Dense, Input, Node, Output, SigmaDelta, Skip
-from tests.conformance.building import Case, balance, edge, footage, schedule, sparse, weights
-from tests.conformance.networks import gate_inputs, gate_nodes
 
-RESETS = ("zero", "subtract", "subtract_late")
+Reset = Literal["zero", "subtract", "subtract_late"]
+RESETS: tuple[Reset, ...] = ("zero", "subtract", "subtract_late")
 
 
 def closed(graph: Graph, path: str, more: int = 0) -> Graph:

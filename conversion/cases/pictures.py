@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from conversion.nodes import Conv, Delta, Dense, Input, Node, Output, Regroup, SigmaDelta
-from tests.conformance.building import (
+from conversion.cases.building import (
     Case,
     IntArray,
     balance,
@@ -14,7 +13,8 @@ from tests.conformance.building import (
     schedule,
     weights,
 )
-from tests.conformance.networks import block_nodes, encoder, gate_inputs, gate_nodes
+from conversion.cases.networks import block_nodes, encoder, gate_inputs, gate_nodes
+from conversion.nodes import Conv, Delta, Dense, Input, Node, Output, Regroup, SigmaDelta
 
 
 def kernels(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
+from conversion.cases.building import Case, Inputs, IntArray, balance, edge
 from conversion.graph import Edge, Graph
 from conversion.nodes import (
     LIF,
@@ -26,7 +27,6 @@ from conversion.nodes import (
     Skip,
     SoftmaxAttention,
 )
-from tests.conformance.building import Case, Inputs, IntArray, balance, edge
 
 Value = tuple[str, int, int]
 """A node's name, its rows and its channels."""
@@ -56,6 +56,7 @@ class Builder:
         self.gate = "sched"
 
     def pick(self, *options: int) -> int:
+        """One of several numbers."""
         return options[self.number(0, len(options) - 1)]
 
     def integers(self, lo: int, hi: int, *shape: int) -> IntArray:
@@ -65,6 +66,7 @@ class Builder:
         return np.where(self.rng.random(shape) < 0.3, ends, plain).astype(np.int64)
 
     def source(self, shape: tuple[int, ...], lo: int, hi: int, name: str = "") -> str:
+        """An Input of random values, some of which stay from frame to frame."""
         name = name or f"n{len(self.nodes)}"
         self.nodes.append(Input(name=name, shape=shape, lo=lo, hi=hi))
         values = self.integers(lo, hi, self.frames, *shape)
@@ -110,6 +112,7 @@ class Builder:
         self.values.append((name, rows, channels))
 
     def any_value(self, rows: int | None = None, channels: int | None = None) -> Value:
+        """A value that is already there, of these sizes where given."""
         fit = [v for v in self.values if rows in (None, v[1]) and channels in (None, v[2])]
         return fit[self.number(0, len(fit) - 1)]
 
@@ -125,15 +128,18 @@ class Builder:
                    threshold=self.pick(0, 0, 1, 2, 9))  # fmt: skip
 
     def encoder(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A Delta."""
         source, rows, channels = self.any_value()
         return self._coder(Delta, name, rows, channels), [(source, "in")]
 
     def sigma(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A SigmaDelta of one to three values."""
         source, rows, channels = self.any_value()
         more = [self.any_value(rows, channels)[0] for _ in range(self.number(0, 2))]
         return self._coder(SigmaDelta, name, rows, channels), [(s, "in") for s in (source, *more)]
 
     def dense(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A Dense, perhaps of repeated weights."""
         source, rows, channels = self.any_value()
         repeat = self.pick(*divisors(channels))
         weight = self.integers(-127, 127, self.number(1, 4), channels // repeat)
@@ -143,6 +149,7 @@ class Builder:
         ]
 
     def conv(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A Conv."""
         source, rows, channels = self.any_value()
         height = self.pick(*divisors(rows))
         kernel, padding = self.number(1, 4), self.number(0, 5)
@@ -153,6 +160,7 @@ class Builder:
                     ), [(source, "in")]  # fmt: skip
 
     def regroup(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A Regroup, perhaps with empty places."""
         source, rows, channels = self.any_value()
         tokens = self.tokens if rows >= self.tokens else rows
         places = self.number(1, min(3, rows // tokens))
@@ -163,11 +171,13 @@ class Builder:
                        exponent=self.pick(0, 1, 4)), [(source, "in")]  # fmt: skip
 
     def skip(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A Skip."""
         source, rows, channels = self.any_value()
         exponent = self.pick(0, 1, 4)
         return Skip(name=name, tokens=rows, channels=channels, exponent=exponent), [(source, "in")]
 
     def attention(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A LinearAttention."""
         source, rows, channels = self.any_value(self.tokens)
         heads = self.pick(*divisors(channels))
         node = LinearAttention(name=name, tokens=self.tokens, heads=heads,
@@ -178,18 +188,20 @@ class Builder:
         more = [(self.any_value(rows, channels)[0], port) for port in "kv"]
         return node, [(source, "q"), *more]
 
-    def opening(self, rows: int) -> dict[str, int]:
+    def opening(self, rows: int) -> dict[str, Any]:
         """Stage of a host node, and whether it has a gate, as an encoder's."""
         gated = rows == self.tokens and self.pick(0, 1, 1) == 1
         return {"stage": self.number(0, self.stages - 1), "gated": gated}
 
     def norm(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A HostNorm."""
         source, rows, channels = self.any_value()
         return HostNorm(name=name, tokens=rows, channels=channels, floor=self.pick(1, 7, 2**50),
                         gain=self.pick(1, 50, 2**12), **self.opening(rows)
                         ), [(source, "in")]  # fmt: skip
 
     def table(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A HostTable."""
         source, rows, channels = self.any_value()
         size, reach = self.pick(1, 9, 300), self.pick(1, 100, 2**23 - 1)
         return HostTable(name=name, tokens=rows, channels=channels, lo=self.pick(-2**23, -5, 0),
@@ -197,6 +209,7 @@ class Builder:
                          ), [(source, "in")]  # fmt: skip
 
     def softmax(self, name: str) -> tuple[Node, list[tuple[str, str]]]:
+        """A SoftmaxAttention."""
         source, rows, channels = self.any_value()
         heads = self.pick(*divisors(channels))
         table = -np.sort(-self.integers(0, self.pick(1, 50, 2**20), self.pick(1, 6, 40)))
@@ -208,6 +221,7 @@ class Builder:
         return node, [(source, "q"), *more]
 
     def finish(self) -> Graph:
+        """The graph, ending in an Output of the last value."""
         name, rows, channels = self.values[-1]
         bias = self.integers(-9, 9, channels)
         self.nodes.append(Output(name="out", tokens=rows, channels=channels, bias=bias))
@@ -230,6 +244,7 @@ class Builder:
 
 
 def divisors(number: int) -> list[int]:
+    """All divisors."""
     return [n for n in range(1, number + 1) if number % n == 0]
 
 
@@ -247,14 +262,7 @@ def grown(builder: Builder) -> Case:
     return builder.finish(), builder.inputs
 
 
-@st.composite
-def networks(draw: Callable[[st.SearchStrategy[int]], int]) -> Case:
-    """A small random network with random inputs, some of them far beyond what fits."""
-    bits = draw(st.sampled_from([2, 8, 8, 8, 14, 22, 30]))
-    return grown(Builder(lambda lo, hi: draw(st.integers(lo, hi)), bits))
-
-
 def seeded(seed: int, bits: int = 8) -> Case:
-    """The random network of a seed."""
+    """The random network of a seed; ``bits`` is the size of its inputs."""
     rng = np.random.default_rng(seed)
     return grown(Builder(lambda lo, hi: int(rng.integers(lo, hi, endpoint=True)), bits))

@@ -11,6 +11,18 @@ from typing import Literal
 
 import numpy as np
 
+from conversion.cases.building import (
+    Case,
+    balance,
+    edge,
+    footage,
+    schedule,
+    weights,
+)
+from conversion.cases.host import softmax_case
+from conversion.cases.loops import coder_loop_case, spiking_loop_case
+from conversion.cases.networks import block_case, gate_case
+from conversion.cases.pictures import cells_case, conv_case, picture_case
 from conversion.nodes import (
     LIF,
     Delta,
@@ -21,18 +33,6 @@ from conversion.nodes import (
     SigmaDelta,
     Skip,
 )
-from tests.conformance.building import (
-    Case,
-    balance,
-    edge,
-    footage,
-    schedule,
-    weights,
-)
-from tests.conformance.host_cases import softmax_case
-from tests.conformance.loops import coder_loop_case, spiking_loop_case
-from tests.conformance.networks import block_case, gate_case
-from tests.conformance.pictures import cells_case, conv_case, picture_case
 
 
 def dense_case(

@@ -97,7 +97,7 @@ def sparse(
     weight = rng.integers(low, high + 1, (sources, targets))
     starts = np.concatenate([[0], np.cumsum(there.sum(1))])
     return Sparse(name=name, count=targets, starts=starts, targets=np.nonzero(there)[1],
-                  weight=weight[there], exponent=exponent)  # fmt: skip
+                  weight=weight[there].astype(np.int8), exponent=exponent)  # fmt: skip
 
 
 def matrix_of(node: Sparse) -> IntArray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from conversion.cases.building import Case, IntArray, balance, edge
 from conversion.nodes import (
     LIF,
     Conv,
@@ -21,7 +22,6 @@ from conversion.nodes import (
     StockSigmaDelta,
     SumPool,
 )
-from tests.conformance.building import Case, IntArray, balance, edge
 
 RESETS = ("zero", "subtract", "subtract_late")
 
@@ -38,15 +38,18 @@ class Chain:
     paths: list[str] = field(default_factory=list)
 
     def pick(self, *options: Any) -> Any:
+        """One of several."""
         return options[int(self.rng.integers(len(options)))]
 
     def add(self, node: Node, *sources: str) -> None:
+        """Append a node behind the last value, or behind ``sources``."""
         self.nodes.append(node)
         self.paths += [f"{source} -> {node.name}" for source in sources or (self.last,)]
         self.last = node.name
 
     @property
     def places(self) -> int:
+        """Positions of the grid."""
         return self.grid[0] * self.grid[1]
 
     def populate(self, **fields: Any) -> None:
@@ -70,6 +73,7 @@ class Chain:
         }  # fmt: skip
 
     def convolve(self) -> None:
+        """A convolution."""
         high, wide = (int(self.rng.integers(1, min(side, 3) + 1)) for side in self.grid)
         c_out = int(self.rng.integers(1, 4))
         weight = self.rng.integers(-40, 60, (c_out, self.channels, high, wide))
@@ -78,6 +82,7 @@ class Chain:
         self.grid, self.channels = node.grid, c_out
 
     def pool(self) -> None:
+        """A pool."""
         high, wide = (int(self.rng.integers(1, min(side, 3) + 1)) for side in self.grid)
         node = SumPool(name=f"pool{len(self.nodes)}", channels=self.channels, kernel_down=high,
                        kernel_across=wide, **self.window())  # fmt: skip
@@ -85,6 +90,7 @@ class Chain:
         self.grid = node.grid
 
     def hold(self) -> None:
+        """A delay."""
         shape = (self.places, self.channels)
         steps = self.pick(0, 2, self.rng.integers(0, 5, shape))
         self.add(Delay(name=f"delay{len(self.nodes)}", shape=shape, steps=steps))
@@ -118,6 +124,31 @@ def spiking_case(seed: int = 0, *, length: int = 5, frames: int = 9) -> Case:
     chain.add(Output(name="out", tokens=chain.places, channels=chain.channels))
     image = rng.integers(-20, 60, (frames, grid[0] * grid[1], channels))
     graph = balance("spiking", chain.nodes, map(edge, chain.paths))
+    return graph, {"image": image.astype(np.int64)}
+
+
+def sparse_grid_case(seed: int = 0, *, frames: int = 8) -> Case:
+    """Windows that skip positions, and a Regroup, between populations."""
+    rng = np.random.default_rng(seed)
+    chain = Chain(rng, "image", (7, 7), 2)
+    window = {"stride": 4, "padding": 0, "exponent": 0}
+    chain.add(Input(name="image", shape=(49, 2), lo=-100, hi=100))
+    chain.paths.clear()
+    chain.populate(du=4095, vth=25)
+    chain.add(SumPool(name="pool", height=7, width=7, channels=2, kernel_down=3, kernel_across=3,
+                      **window), "lif1")  # fmt: skip
+    chain.add(Conv(name="conv", height=7, width=7, weight=rng.integers(-40, 60, (2, 2, 3, 3)),
+                   **window), "lif1")  # fmt: skip
+    chain.grid = (2, 2)
+    chain.add(LIF(name="cells", count=4, channels=2, du=4095, dv=163, vth=25, reset="zero"),
+              "pool", "conv")  # fmt: skip
+    index = rng.permutation(4).reshape(2, 2)
+    chain.add(Regroup(name="regroup", positions=4, channels=2, index=index, exponent=5))
+    chain.grid, chain.channels = (1, 2), 4
+    chain.populate(du=4095, vth=25)
+    chain.add(Output(name="out", tokens=2, channels=4))
+    image = rng.integers(-20, 60, (frames, 49, 2))
+    graph = balance("sparse grid", chain.nodes, map(edge, chain.paths))
     return graph, {"image": image.astype(np.int64)}
 
 
@@ -167,7 +198,8 @@ def encoded_case(seed: int = 0, *, frames: int = 7) -> Case:
             bias=rng.integers(5, 30, (6, 2)), warmup=1),
         Regroup(name="cells", positions=6, channels=2, index=index, exponent=2),
         Dense(name="mix", tokens=2, weight=rng.integers(-9, 20, (4, 6)), exponent=0),
-        Delta(name="code", tokens=2, channels=4, stage=0, gated=False, bias=[3, -2, 0, 9], shift=1,
+        Delta(name="code", tokens=2, channels=4, stage=0, gated=False, bias=np.array([3, -2, 0, 9]),
+              shift=1,
               lo=0, hi=99),
         Output(name="out", tokens=2, channels=4),
     )  # fmt: skip
@@ -175,3 +207,20 @@ def encoded_case(seed: int = 0, *, frames: int = 7) -> Case:
              "code -> out")  # fmt: skip
     image: IntArray = rng.integers(-20, 40, (frames, 6, 2)).astype(np.int64)
     return balance("encoded", nodes, map(edge, paths)), {"image": image}
+
+
+def awake_case(seed: int = 5) -> Case:
+    """Populations that Lava's own LIF and LIFReset can be: bias from step 0, reset to zero."""
+    rng = np.random.default_rng(seed)
+    nodes = (
+        Input(name="x", shape=(1, 4), lo=-99, hi=99),
+        Dense(name="a", tokens=1, weight=rng.integers(-9, 30, (5, 4)), exponent=0),
+        LIF(name="awake lif", count=1, channels=5, du=1500, dv=400, vth=60, reset="zero",
+            bias=rng.integers(0, 20, 5), warmup=99),
+        Dense(name="b", tokens=1, weight=rng.integers(-9, 50, (3, 5)), exponent=0),
+        LIF(name="awake reset", count=1, channels=3, du=4095, dv=400, vth=60, reset="zero",
+            bias=rng.integers(0, 20, 3), warmup=99, reset_every=4),
+    )  # fmt: skip
+    paths = ("x -> a", "a -> awake lif", "awake lif -> b", "b -> awake reset")
+    x = rng.integers(-2, 9, (20, 1, 4)).astype(np.int64)
+    return balance("awake", nodes, map(edge, paths)), {"x": x}

@@ -7,8 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from conversion.cases.building import Case, Inputs
 from conversion.graph import Graph
-from tests.conformance.building import Case, Inputs
+
+
+def tag(index: int) -> str:
+    """What stands before the names of the nodes of one case."""
+    return f"{index}:"
 
 
 def merged(cases: Mapping[str, Case]) -> Case:
@@ -17,12 +22,12 @@ def merged(cases: Mapping[str, Case]) -> Case:
     inputs: Inputs = {}
     frames = max(len(array) for _, arrays in cases.values() for array in arrays.values())
     for index, (graph, arrays) in enumerate(cases.values()):
-        tag = f"{index}:"
-        nodes += [replace(node, name=tag + node.name) for node in graph.nodes]
-        edges += [replace(e, source=tag + e.source, target=tag + e.target) for e in graph.edges]
+        lead = tag(index)
+        nodes += [replace(node, name=lead + node.name) for node in graph.nodes]
+        edges += [replace(e, source=lead + e.source, target=lead + e.target) for e in graph.edges]
         for name, array in arrays.items():
             padded = np.zeros((frames, *array.shape[1:]), np.int64)
             padded[: len(array)] = array
-            inputs[tag + name] = padded
+            inputs[lead + name] = padded
     graph = Graph(name="all cases", dialect="quantised", nodes=tuple(nodes), edges=tuple(edges))
     return graph, inputs

@@ -1,0 +1,171 @@
+"""What every core of a placed network did in each frame, counted while the network runs.
+
+The rules are those of docs/fixed_point.md §10, each event on the core it happens on: a synaptic
+operation where its receiving neuron lies, a message where its sender lies. A message is copied once
+to each core that holds a target of it, and each copy goes along its row of routers first, then
+along the column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conversion.graph import Graph
+from conversion.node import IntArray
+from conversion.nodes import Sparse
+from conversion.placement import Placement, homes
+from depth_snn.errors import ConfigError
+from sims.core_work import LINK_FIELDS, WORK_FIELDS, Links, worker_of
+from sims.fast import FastSimulator
+from sims.footprint import SUM_BYTES, state_bytes_per_value
+
+
+@dataclass(frozen=True, eq=False)
+class CoreCounts:
+    """Events by core and frame.
+
+    Args:
+        placement: The cores, in whose order the columns stand.
+        work: int64 (T, cores) by count: spikes, messages, message_bits, synaptic_operations,
+            updates_active, updates_idle.
+        links: int64 (T, cores) by count, on the core that sends: copies, hops_east_west,
+            hops_north_south (routers passed, within a chip), between_chips (copies for another
+            chip, whose way is not modelled), off_mesh (messages for a processor or the host).
+        state_bytes, weight_bytes: int64 (cores,): what a core keeps; a weight that several cores
+            need is on each of them.
+    """
+
+    placement: Placement
+    work: Mapping[str, IntArray]
+    links: Mapping[str, IntArray]
+    state_bytes: IntArray
+    weight_bytes: IntArray
+
+    @property
+    def frames(self) -> int:
+        """Number of frames counted."""
+        return int(self.work["messages"].shape[0])
+
+    def per_frame(self, name: str) -> IntArray:
+        """One count over all cores, (T,).
+
+        Raises:
+            ConfigError: There is no such count.
+        """
+        for counts in (self.work, self.links):
+            if name in counts:
+                return np.asarray(counts[name].sum(axis=1), np.int64)
+        known = ", ".join((*WORK_FIELDS, *LINK_FIELDS))
+        raise ConfigError(f"no count of cores named '{name}', expected one of {known}")
+
+
+class CoreCounter:
+    """Counts by core; hand it to the fast simulator as its observer.
+
+    Args:
+        graph: The graph that runs.
+        placement: Where its neurons lie.
+
+    Raises:
+        GraphError: if the placement does not fit the graph.
+    """
+
+    def __init__(self, graph: Graph, placement: Placement) -> None:
+        self._placement = placement
+        self._homes = homes(graph, placement)
+        placed = [node for node in graph.order if node.runs_on == "neurocore"]
+        self._workers = [w for n in placed if (w := worker_of(graph, n, self._homes)) is not None]
+        self._links = [
+            Links(graph, n.name, self._homes, placement) for n in placed if state_bytes_per_value(n)
+        ]
+        self._work: list[IntArray] = []
+        self._sent: list[IntArray] = []
+        self._graph = graph
+
+    def __call__(self, signals: Mapping[tuple[str, str], object]) -> None:
+        """Count one frame of values by node and port."""
+        cores = len(self._placement.cores)
+        work = np.zeros((len(WORK_FIELDS), cores), np.int64)
+        sent = np.zeros((len(LINK_FIELDS), cores), np.int64)
+        for worker in self._workers:
+            worker.count(signals, work)
+        for links in self._links:
+            links.count(signals, sent)
+        self._work.append(work)
+        self._sent.append(sent)
+
+    def counts(self) -> CoreCounts:
+        """The counts of the frames seen so far."""
+        cores = len(self._placement.cores)
+        work = np.array(self._work, np.int64).reshape(-1, len(WORK_FIELDS), cores)
+        sent = np.array(self._sent, np.int64).reshape(-1, len(LINK_FIELDS), cores)
+        return CoreCounts(
+            placement=self._placement,
+            work={name: work[:, i] for i, name in enumerate(WORK_FIELDS)},
+            links={name: sent[:, i] for i, name in enumerate(LINK_FIELDS)},
+            state_bytes=self._state_bytes(),
+            weight_bytes=self._weight_bytes(),
+        )
+
+    def _state_bytes(self) -> IntArray:
+        total = np.zeros(len(self._placement.cores), np.int64)
+        for node in self._graph.nodes:
+            each = state_bytes_per_value(node) if node.runs_on == "neurocore" else 0
+            if each:
+                total += each * np.bincount(self._homes[node.name], minlength=total.size)
+            if node.kind == "LinearAttention":
+                total += _running_sums(node, self._homes[node.name], total.size)
+        return total
+
+    def _weight_bytes(self) -> IntArray:
+        """Of each connection the weights towards output channels that lie on a core."""
+        total = np.zeros(len(self._placement.cores), np.int64)
+        for node in self._graph.nodes:
+            weight = node.attributes().get("weight")
+            home = self._homes[node.name]
+            if isinstance(node, Sparse):
+                total += np.bincount(home[node.targets], minlength=total.size)
+            elif weight is not None and node.runs_on == "neurocore":
+                channel = np.arange(home.size) % weight.shape[0]
+                pairs = np.unique(np.stack((home, channel)), axis=1)
+                each = weight.size // weight.shape[0]
+                total += each * np.bincount(pairs[0], minlength=total.size)
+            elif node.kind in ("SumPool", "Skip", "Regroup"):
+                total[np.unique(home)] += 1
+        return total
+
+
+def _running_sums(node: object, home: IntArray, cores: int) -> IntArray:
+    """Bytes of S: every core that holds outputs of a head keeps that head's sums."""
+    tokens, heads, dim = (getattr(node, key) for key in ("tokens", "heads", "head_dim"))
+    by_head = home.reshape(tokens, heads, dim)
+    total = np.zeros(cores, np.int64)
+    for h in range(heads):
+        total[np.unique(by_head[:, h])] += SUM_BYTES * dim**2
+    return total
+
+
+def count_cores(
+    graph: Graph, placement: Placement, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]
+) -> CoreCounts:
+    """Run a clip on the fast simulator and count by core.
+
+    Args:
+        graph: A balanced graph of the quantised dialect.
+        placement: Where its neurons lie.
+        inputs: Integer array (T, *shape) for each Input node.
+
+    Raises:
+        GraphError: if the placement does not fit the graph, or the graph cannot be run.
+        InputError: if an input is not what its node takes.
+    """
+    counter = CoreCounter(graph, placement)
+    simulator = FastSimulator(graph, (), observer=counter)
+    for f in range(len(next(iter(inputs.values()), ()))):
+        simulator.step({name: array[f] for name, array in inputs.items()})
+    return counter.counts()

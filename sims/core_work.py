@@ -1,0 +1,180 @@
+"""The work of one node by core, and the messages it puts on the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from conversion.graph import Graph
+from conversion.node import IntArray
+from conversion.nodes import LIF, Delta, LinearAttention, Node
+from conversion.placement import NOWHERE, Placement
+from sims.fast.past import key_of
+from sims.fast.payload import payload_bits
+from sims.fast.rows import Rows, dense
+from sims.reach import CONNECTIONS, destinations, synapses_of
+
+WORK_FIELDS = (
+    "spikes", "messages", "message_bits", "synaptic_operations", "updates_active", "updates_idle",
+)  # fmt: skip
+LINK_FIELDS = ("copies", "hops_east_west", "hops_north_south", "between_chips", "off_mesh")
+SPIKES, MESSAGES, BITS, OPERATIONS, ACTIVE, IDLE = range(len(WORK_FIELDS))
+Signals = Mapping[tuple[str, str], Any]
+Key = tuple[str, str]
+
+
+class Worker(Protocol):
+    """Counts one node's work."""
+
+    def count(self, signals: Signals, work: IntArray) -> None:
+        """Add a frame's work to (fields, cores)."""
+
+
+def worker_of(graph: Graph, node: Node, homes: Mapping[str, IntArray]) -> Worker | None:
+    """What counts a node's work; None where it does none."""
+    home = homes[node.name]
+    feeds = {
+        port: [key_of(graph, e) for e in graph.incoming[node.name] if e.port == port]
+        for port in node.inputs
+    }
+    if isinstance(node, CONNECTIONS):
+        return _Synapses(node, home, feeds["in"][0])
+    if isinstance(node, LinearAttention):
+        return _Products(node, home, feeds)
+    if isinstance(node, LIF):
+        return _Population(node, home, feeds["in"])
+    if isinstance(node, Delta) or node.kind == "StockSigmaDelta":
+        return _Encoder(node, home, feeds)
+    return None
+
+
+def values_of(signal: Any) -> IntArray:
+    """A signal as a whole array."""
+    return dense(signal) if isinstance(signal, Rows) else np.asarray(signal)
+
+
+def by_core(home: IntArray, chosen: npt.NDArray[Any], cores: int) -> IntArray:
+    """How many of the chosen values, a mask or indices, lie on each core."""
+    return np.bincount(home[chosen.reshape(-1)], minlength=cores)
+
+
+class _Synapses:
+    def __init__(self, node: Node, home: IntArray, feed: Key) -> None:
+        self._reach, self._feed = synapses_of(node, home), feed
+
+    def count(self, signals: Signals, work: IntArray) -> None:
+        reach = self._reach
+        events = np.flatnonzero(values_of(signals[self._feed])) // reach.divisor
+        if events.size:
+            met = np.bincount(events, minlength=int(reach.unit.max(initial=0)) + 1)
+            np.add.at(work[OPERATIONS], reach.core, met[reach.unit] * reach.synapses)
+
+
+class _Encoder:
+    def __init__(self, node: Any, home: IntArray, feeds: Mapping[str, list[Key]]) -> None:
+        self._home, self._channels, self._key = home, node.channels, (node.name, "out")
+        gated = getattr(node, "gated", False)
+        self._gate = (feeds["gate"][0], node.stage) if gated else None
+        self._all = np.ones(node.tokens, np.bool_)
+
+    def count(self, signals: Signals, work: IntArray) -> None:
+        opened = self._all if self._gate is None else _opened(signals, *self._gate)
+        cores = work.shape[1]
+        active = by_core(self._home, np.repeat(opened, self._channels), cores)
+        work[ACTIVE] += active
+        work[IDLE] += np.bincount(self._home, minlength=cores) - active
+        _count_messages(self._home, values_of(signals[self._key]), work)
+
+
+class _Products:
+    def __init__(
+        self, node: LinearAttention, home: IntArray, feeds: Mapping[str, list[Key]]
+    ) -> None:
+        self._node, self._home, self._key = node, home, (node.name, "out")
+        self._k, self._v = feeds["k"][0], feeds["v"][0]
+        self._gate = (feeds["gate"][0], node.stage) if node.gated else None
+
+    def count(self, signals: Signals, work: IntArray) -> None:
+        node, cores = self._node, work.shape[1]
+        k, v = values_of(signals[self._k]), values_of(signals[self._v])
+        changed = k.any(axis=1) | v.any(axis=1)
+        opened = np.ones(node.tokens, np.bool_)
+        if self._gate is not None:
+            opened = _opened(signals, *self._gate)
+        # Of a head's 2·d² products of a changed token, and d² of an open one, each of its d outputs
+        # has its share.
+        width = node.heads * node.head_dim
+        work[OPERATIONS] += node.head_dim * (
+            2 * by_core(self._home, np.repeat(changed, width), cores)
+            + by_core(self._home, np.repeat(opened, width), cores)
+        )
+        _count_messages(self._home, values_of(signals[self._key]), work)
+
+
+class _Population:
+    def __init__(self, node: LIF, home: IntArray, feeds: list[Key]) -> None:
+        self._home, self._feeds, self._name = home, feeds, node.name
+
+    def count(self, signals: Signals, work: IntArray) -> None:
+        cores = work.shape[1]
+        drive = sum(values_of(signals[feed]) for feed in self._feeds)
+        membrane = values_of(signals[self._name, "membrane"])
+        active = by_core(self._home, (drive != 0) | (membrane != 0), cores)
+        work[ACTIVE] += active
+        work[IDLE] += np.bincount(self._home, minlength=cores) - active
+        fired = by_core(self._home, values_of(signals[self._name, "out"]) != 0, cores)
+        work[SPIKES] += fired
+        work[BITS] += fired
+
+
+def _opened(signals: Signals, gate: Key, stage: int) -> npt.NDArray[np.bool_]:
+    return np.asarray(values_of(signals[gate])[stage] == 1)
+
+
+def _count_messages(home: IntArray, out: IntArray, work: IntArray) -> None:
+    flat = out.reshape(-1)
+    for core in np.unique(home[flat != 0]):
+        sent = flat[(home == core) & (flat != 0)]
+        work[MESSAGES, core] += sent.size
+        work[BITS, core] += payload_bits(sent[None])
+
+
+class Links:
+    """The way of every message of one node, known before it is sent.
+
+    Args:
+        graph: The graph.
+        source: The node that sends.
+        homes: Core of each value by node.
+        placement: The cores.
+    """
+
+    def __init__(
+        self, graph: Graph, source: str, homes: Mapping[str, IntArray], placement: Placement
+    ) -> None:
+        self._key, self._home = (source, "out"), homes[source]
+        value, target = destinations(graph, homes, source)
+        self._way = np.zeros((len(LINK_FIELDS), self._home.size), np.int64)
+        places = np.array([(c.chip, c.x, c.y) for c in placement.cores], np.int64)
+        on_mesh = target != NOWHERE
+        np.add.at(self._way[4], value[~on_mesh], 1)
+        value, target = value[on_mesh], target[on_mesh]
+        start, end = places[self._home[value]], places[target]
+        same = start[:, 0] == end[:, 0]
+        ways = (
+            np.ones_like(value),
+            np.where(same, np.abs(start[:, 1] - end[:, 1]), 0),
+            np.where(same, np.abs(start[:, 2] - end[:, 2]), 0),
+            (~same).astype(np.int64),
+        )
+        for total, way in zip(self._way, ways, strict=False):
+            np.add.at(total, value, way)
+
+    def count(self, signals: Signals, sent: IntArray) -> None:
+        """Add a frame's copies and hops to (fields, cores), on the core that sends."""
+        events = np.flatnonzero(values_of(signals[self._key]))
+        for total, way in zip(sent, self._way, strict=True):
+            np.add.at(total, self._home[events], way[events])
