@@ -121,11 +121,13 @@ def check(name: str, spikes: npt.NDArray[Any], case: Case, exact: bool) -> None:
     print(f"  {name}: {wrong} spikes differ from {'our integers' if exact else 'float64'}")
 
 
-def peers(stack: ExitStack, case: Case, folder: Path, threads: int) -> dict[str, Callable]:
-    """Everyone who can take part, by name."""
+def peers(
+    stack: ExitStack, case: Case, folder: Path, threads: int, chosen: dict[str, tuple[str, ...]]
+) -> dict[str, Callable]:
+    """Everyone who can take part, by name; of the torch libraries the chosen forms."""
     found: dict[str, Callable[[], float]] = {}
     np.save(folder / "frames.npy", case.frames)
-    for library, forms in FORMS.items():
+    for library, forms in chosen.items():
         for form in forms:
             name = f"{library}, {form}"
             try:
@@ -164,11 +166,12 @@ def lava(case: Case, tag: str) -> Callable[[], float]:
 def measure(neurons: int, steps: int, rounds: int, alone: bool) -> dict[str, Figure]:
     """All figures of this file that can be had."""
     case, figures = make_case(neurons, steps), dict[str, Figure]()
+    chosen = FORMS
     for threads in (1, 2):
         with ExitStack() as stack, tempfile.TemporaryDirectory() as name:
             contenders = {"ours": own(case, threads)}
             if not alone:
-                contenders |= peers(stack, case, Path(name), threads)
+                contenders |= peers(stack, case, Path(name), threads, chosen)
             times = interleave(contenders, rounds)
             if not alone and threads == 1:
                 lavas = {f"Lava {tag}": lava(case, tag) for tag in ("fixed_pt", "floating_pt")}
@@ -178,11 +181,22 @@ def measure(neurons: int, steps: int, rounds: int, alone: bool) -> dict[str, Fig
             else:
                 show(case, threads, times)
         figures |= against_torch(times, threads)
+        chosen = fastest_forms(times)
         if threads == 1:
             figures |= limits(case, times["ours"], QUICK_FAR_BYTES if alone else FAR_BYTES)
             if "nengo-loihi" in times:
                 figures["lif_vs_nengo_loihi"] = times_as(times["nengo-loihi"], times["ours"])
     return figures
+
+
+def fastest_forms(times: dict[str, Times]) -> dict[str, tuple[str, ...]]:
+    """The fastest form of each torch library; with more threads only that is run."""
+    best: dict[str, tuple[str, ...]] = {}
+    for name in sorted(times, key=lambda name: times[name].median, reverse=True):
+        library, _, form = name.partition(", ")
+        if library in FORMS:
+            best[library] = (form,)
+    return best
 
 
 def times_as(slow: Times, fast: Times) -> Figure:

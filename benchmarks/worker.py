@@ -92,7 +92,7 @@ class Worker:
             self._process.stdin.write(json.dumps({"do": action, **words}) + "\n")
             self._process.stdin.flush()
             line = self._answers.get(timeout=self._deadline_s)
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):  # ended, or closed by us
             line = ""
         except queue.Empty:
             raise EngineError(f"{action}: no answer within {self._deadline_s:g} s") from None
