@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all set-up themselves; `make help` lists the rest.
-.PHONY: help setup demo test slow lint figures docs clean
+.PHONY: help setup demo test slow lint figures bench docs clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -34,6 +34,9 @@ lint: setup  ## format, then check style, types and import rules
 
 figures: setup  ## measure again every figure the documents state (takes minutes)
 	$(DEPTH) figures measure --into docs/figures.json
+
+bench: setup  ## time the simulators against peers, which it installs (takes an hour); ONLY=lif runs one
+	$(DEPTH) figures measure --kind bench --into docs/figures.json $(if $(ONLY),--only $(ONLY))
 
 docs: setup  ## render the figures into README.md and docs/*.md
 	$(DEPTH) figures render $(DOCS)

@@ -23,6 +23,7 @@ HELP = "merge measured figures and render them into the documents"
 EXAMPLE = """\
 examples:
   depth-snn figures measure --into docs/figures.json
+  depth-snn figures measure --kind bench   (the benchmarks against peers)
   depth-snn figures merge run.json --into docs/figures.json
   depth-snn figures render README.md docs/*.md
   depth-snn figures render --check README.md docs/*.md   (exit 1 when one is stale)"""
@@ -39,8 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     merge = actions.add_parser("merge", help="put measured figures into the figures file")
     merge.add_argument("files", nargs="+", type=Path, metavar="FILE", help="written by --json")
-    measure = actions.add_parser("measure", help="run every benchmarks/measure_*.py, then merge")
+    measure = actions.add_parser("measure", help="run benchmarks/measure_*.py, then merge")
     measure.add_argument("--benchmarks", type=Path, default=Path("benchmarks"), metavar="DIR")
+    kinds = ("measure", "bench")
+    measure.add_argument("--kind", choices=kinds, default="measure", help="scripts <kind>_*.py")
     measure.add_argument("--only", metavar="TEXT", help="only scripts whose name contains TEXT")
     for action in (merge, measure):
         action.add_argument("--into", type=Path, default=_INTO, metavar="FILE", help=f"[{_INTO}]")
@@ -65,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "merge":
         return merge(args.files, args.into)
     if args.action == "measure":
-        return measure(args.benchmarks, args.only, args.into)
+        return measure(args.benchmarks, args.only, args.into, kind=args.kind)
     return render(args.documents, args.figures, check=args.check)
 
 
@@ -98,13 +101,14 @@ def merge(files: list[Path], into: Path) -> int:
     return int(ExitCode.OK)
 
 
-def measure(benchmarks: Path, only: str | None, into: Path) -> int:
+def measure(benchmarks: Path, only: str | None, into: Path, *, kind: str = "measure") -> int:
     """Run the measuring scripts and merge what they write.
 
     Args:
-        benchmarks: The folder of `measure_*.py`.
+        benchmarks: The folder of the scripts.
         only: Run only scripts whose name contains this.
         into: The figures file.
+        kind: Scripts `<kind>_*.py` are run.
 
     Returns:
         0.
@@ -112,9 +116,9 @@ def measure(benchmarks: Path, only: str | None, into: Path) -> int:
     Raises:
         FigureError: There is no such script, or one failed.
     """
-    scripts = sorted(p for p in benchmarks.glob("measure_*.py") if (only or "") in p.stem)
+    scripts = sorted(p for p in benchmarks.glob(f"{kind}_*.py") if (only or "") in p.stem)
     if not scripts:
-        raise FigureError(f"{benchmarks}: no script measure_*.py to run")
+        raise FigureError(f"{benchmarks}: no script {kind}_*.py to run")
     with tempfile.TemporaryDirectory() as folder:
         files = [_measure_one(script, Path(folder)) for script in scripts]
         return merge(files, into)

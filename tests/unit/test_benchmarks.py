@@ -14,7 +14,9 @@ import pytest
 from depth_snn.figures import load_figures, load_meanings
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = sorted((ROOT / "benchmarks").glob("measure_*.py"))
+SCRIPTS = sorted(
+    [*(ROOT / "benchmarks").glob("measure_*.py"), *(ROOT / "benchmarks").glob("bench_*.py")]
+)
 MEANINGS = load_meanings(ROOT / "docs" / "figures.md")
 
 

@@ -1,0 +1,1 @@
+"""Measuring scripts, and what they share."""

@@ -1,0 +1,87 @@
+"""Contenders timed in turns, so that a noisy machine is equally noisy for all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from depth_snn.errors import DepthError
+
+PAUSE_S = 0.3
+"""Before each run: threads of the contender before may still spin, waiting for more work."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one contender, a run each, in the order of the rounds."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The median run."""
+        return float(np.median(self.seconds))
+
+    @property
+    def spread(self) -> float:
+        """Half the range from the 10th to the 90th percentile."""
+        return half_range(self.seconds)
+
+
+def half_range(values: Sequence[float]) -> float:
+    """Half the range from the 10th to the 90th percentile."""
+    low, high = np.quantile(values, (0.1, 0.9))
+    return float(high - low) / 2
+
+
+def interleave(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Times]:
+    """Run all contenders in turns; each has been warmed up before, by the check of its values.
+
+    Args:
+        contenders: What gives the seconds of one run, by name.
+        rounds: Runs of each that count.
+
+    Returns:
+        Times of those that finished; the others are reported in one line and left out.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name in list(seconds):
+            time.sleep(PAUSE_S)
+            try:
+                took = contenders[name]()
+            except DepthError as error:
+                report_absent(name, error)
+                del seconds[name]
+            else:
+                seconds[name].append(took)
+    return {name: Times(tuple(runs)) for name, runs in seconds.items()}
+
+
+def report_absent(name: str, error: BaseException) -> None:
+    """One line about a peer that does not take part."""
+    print(f"  {name}: does not take part: {' '.join(str(error).split())}", flush=True)
+
+
+def ratio(slow: Times, fast: Times) -> tuple[float, float]:
+    """How many times longer ``slow`` takes, and the spread of that over the rounds.
+
+    The median of the rounds' ratios: the two runs of a round meet the same noise.
+    """
+    paired = [a / b for a, b in zip(slow.seconds, fast.seconds, strict=True)]
+    return float(np.median(paired)), half_range(paired)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Text in columns, the first to the left and the others to the right."""
+    every = [list(head), *map(list, rows)]
+    widths = [max(len(row[i]) for row in every) for i in range(len(head))]
+    lines = []
+    for row in every:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[0] = row[0].ljust(widths[0])
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines)
