@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy.typing as npt
 from conversion.graph import Graph
 from conversion.nodes import LIF, Conv, Delay, Dense, Node, Regroup, Sparse, SumPool
 from sims.fast.spiking.layout import Layout, frames_back
-from sims.fast.spiking.neurons import INPUT_SHIFT
+from sims.fast.spiking.neurons import INPUT_SHIFT, NARROW_DRIVE_MAX, NARROW_LOSS_MAX
 from sims.fast.spiking.tables import (
     CURRENT,
     KINDS,
     LINK,
+    NARROW,
     OPERATION,
     PLAIN,
     SHOWN,
@@ -64,13 +66,16 @@ class Constants:
     state: int = 0
 
 
-def assembled(graph: Graph, order: list[Node], layout: Layout) -> tuple[Operations, Links, Pools]:
+def assembled(
+    graph: Graph, order: list[Node], layout: Layout, drives: Mapping[str, int]
+) -> tuple[Operations, Links, Pools]:
     """The program of some nodes.
 
     Args:
         graph: The graph.
         order: Its nodes but the Inputs, in the order in which they are to run.
         layout: Where values lie.
+        drives: Greatest magnitude of what arrives at each population.
 
     Returns:
         Operations in that order, links, and arrays in their first state.
@@ -88,6 +93,9 @@ def assembled(graph: Graph, order: list[Node], layout: Layout) -> tuple[Operatio
         fields["links"] = len(links) - fields["link"]
         for name, number in fields.items():
             row[name] = number
+        small = drives.get(node.name, 0) <= NARROW_DRIVE_MAX
+        if row["loop"] == PLAIN and isinstance(node, LIF) and small and node.dv <= NARROW_LOSS_MAX:
+            row["loop"] = NARROW
     bits, wide, totals = layout.sizes
     byte_rows = np.zeros(bits, np.uint8)
     pools = Pools(

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from depth_snn.compiled import compiled, part
 from sims.fast.spiking.connect import connect, hold, total
+from sims.fast.spiking.machine import wide_vectors
 from sims.fast.spiking.populate import populate
-from sims.fast.spiking.tables import BLOCK, DELAY, LIF, OUTPUT, Links, Operations, Pools
+from sims.fast.spiking.tables import BITS, BLOCK, DELAY, LIF, OUTPUT, WIDE, Links, Operations, Pools
 
 IntArray = npt.NDArray[np.int64]
 
@@ -46,6 +47,7 @@ def operate(
         counts: (T, COUNTED), added to.
         fault: Frame, index and value of the first overflow; see :func:`populate`.
     """
+    wide_vectors()
     _, first, last = span
     part, parts = share
     if op.kind == LIF:
@@ -112,6 +114,7 @@ def _runner(sources: str) -> Callable[..., None]:
             counts: (operations, T, COUNTED), added to.
             faults: (operations, 3), see :func:`populate`.
         """
+        wide_vectors()
         sources  # noqa: B018 -- makes it part of the key
         for s in range(segments.shape[0]):
             begin, end, stride = segments[s, 0], segments[s, 1], segments[s, 2]
@@ -136,6 +139,14 @@ def _runner(sources: str) -> Callable[..., None]:
 run = _runner(sources_digest(Path(__file__).parent))
 
 
+@part
+def shift(array: npt.NDArray[Any], at: int, size: int, ahead: int) -> None:
+    """Move items down; one loop over one array, which the compiler turns into vectors."""
+    target, source = array[at : at + size], array[at + ahead : at + ahead + size]
+    for i in range(size):
+        target[i] = source[i]
+
+
 @compiled
 def roll(history: IntArray, frames: int, pools: Pools) -> None:
     """Move the last rows of a chunk before the next one, where somebody looks back.
@@ -149,10 +160,9 @@ def roll(history: IntArray, frames: int, pools: Pools) -> None:
     for k in range(history.shape[0]):
         at, stride, rows = history[k, 1], history[k, 2], history[k, 3]
         ahead = frames * stride
-        for i in range(at, at + rows * stride):
-            if history[k, 0] == 0:
-                pools.bits[i] = pools.bits[i + ahead]
-            elif history[k, 0] == 1:
-                pools.wide[i] = pools.wide[i + ahead]
-            else:
-                pools.totals[i] = pools.totals[i + ahead]
+        if history[k, 0] == BITS:
+            shift(pools.bits, at, rows * stride, ahead)
+        elif history[k, 0] == WIDE:
+            shift(pools.wide, at, rows * stride, ahead)
+        else:
+            shift(pools.totals, at, rows * stride, ahead)

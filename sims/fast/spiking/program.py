@@ -43,26 +43,29 @@ def program_of(graph: Graph, shown: Collection[Key], *, threads: int = 1) -> Pro
     kinds = {node.kind for node in graph.nodes}
     if "LIF" not in kinds or not kinds <= {"Input", *KINDS}:
         return None
-    return Program(graph, shown, threads) if _fits(graph) else None
+    drives = _drives(graph)
+    return None if drives is None else Program(graph, shown, threads, drives)
 
 
-def _fits(graph: Graph) -> bool:
-    """Whether all values but Outputs fit 32 bits, and drives what the populations take."""
+def _drives(graph: Graph) -> dict[str, int] | None:
+    """What arrives at populations at most; None if not all values but Outputs fit 32 bits."""
     try:
         bounds = interval_bounds(graph)
     except GraphError:
-        return False
+        return None
 
     def most(edge: Edge) -> int:
         binary = isinstance(graph.by_name[edge.source], LIF) and edge.source_port == "out"
         return 1 if binary else bounds[edge.source].inner
 
-    return all(
-        sum(map(most, graph.incoming[node.name])) <= DRIVE_MAX
-        if isinstance(node, LIF)
-        else isinstance(node, Output) or bounds[node.name].inner <= STATE_LIMIT
+    drives = {
+        n.name: sum(map(most, graph.incoming[n.name])) for n in graph.nodes if n.kind == "LIF"
+    }
+    fits = all(drive <= DRIVE_MAX for drive in drives.values()) and all(
+        isinstance(node, LIF | Output) or bounds[node.name].inner <= STATE_LIMIT
         for node in graph.nodes
     )
+    return drives if fits else None
 
 
 class Program:
@@ -72,11 +75,13 @@ class Program:
         frames_per_chunk: Frames that go through one call of compiled code.
     """
 
-    def __init__(self, graph: Graph, shown: Collection[Key], threads: int) -> None:
+    def __init__(
+        self, graph: Graph, shown: Collection[Key], threads: int, drives: Mapping[str, int]
+    ) -> None:
         self._graph = graph
         layout = laid_out(graph, shown, threads)
         order, segments = scheduled(graph)
-        self._operations, self._links, self._pools = assembled(graph, order, layout)
+        self._operations, self._links, self._pools = assembled(graph, order, layout, drives)
         self._segments = np.array(segments, np.int64).reshape(-1, 3)
         self.frames_per_chunk = layout.frames
         self._names = [node.name for node in order]

@@ -15,9 +15,9 @@ KINDS = {
 """Number of each kind of operation; an Input is none, its values are put in place."""
 BITS, WIDE, TOTALS, GIVEN = range(4)
 """The arrays that hold values: uint8, int32, int64, and int32 that are the caller's own."""
-PLAIN, CURRENT, SHOWN = range(3)
+NARROW, PLAIN, CURRENT, SHOWN = range(4)
 """Which loop a population needs: see :mod:`sims.fast.spiking.neurons`."""
-BLOCK = 8192
+BLOCK = 4096
 """Neurons that go through all frames of a chunk before the next: their potentials fit the L1."""
 SPIKES, SYNAPSES, ACTIVE = range(3)
 COUNTED = 3
