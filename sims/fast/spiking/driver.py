@@ -14,10 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.compiled import compiled, part
-from sims.fast.spiking.connect import connect, hold, total
+from sims.fast.spiking.connect import connect, hold, total, wire
 from sims.fast.spiking.machine import wide_vectors
 from sims.fast.spiking.populate import populate
-from sims.fast.spiking.tables import BITS, BLOCK, DELAY, LIF, OUTPUT, WIDE, Links, Operations, Pools
+from sims.fast.spiking.tables import (
+    BITS,
+    BLOCK,
+    DELAY,
+    LIF,
+    OUTPUT,
+    SPARSE,
+    WIDE,
+    Links,
+    Operations,
+    Pools,
+)
 
 IntArray = npt.NDArray[np.int64]
 
@@ -60,10 +71,16 @@ def operate(
         if part == 0:
             total(op, links, pools, first, last, counts)
         return
+    if op.kind == SPARSE and op.ranges >= parts:
+        ranges = (op.ranges * part // parts, op.ranges * (part + 1) // parts)
+        wire(op, links, pools, (first, last), ranges, scratch, counts)
+        return
     begin = first + (last - first) * part // parts
     end = first + (last - first) * (part + 1) // parts
     if op.kind == DELAY:
         hold(op, links, pools, begin, end)
+    elif op.kind == SPARSE:
+        wire(op, links, pools, (begin, end), (0, op.ranges), scratch, counts)
     else:
         connect(op, links, pools, begin, end, scratch, counts)
 

@@ -81,7 +81,9 @@ class Program:
         self._graph = graph
         layout = laid_out(graph, shown, threads)
         order, segments = scheduled(graph)
-        self._operations, self._links, self._pools = assembled(graph, order, layout, drives)
+        self._operations, self._links, self._pools = assembled(
+            graph, order, layout, drives, threads
+        )
         self._segments = np.array(segments, np.int64).reshape(-1, 3)
         self.frames_per_chunk = layout.frames
         self._names = [node.name for node in order]

@@ -10,9 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.compiled import part
+from sims.fast.spiking.machine import fetch_ahead
 
 INT = np.int32
 HALF_INT = np.int16
+AHEAD = 8
+"""How many sources ahead synapses are asked for."""
+FETCHED = 256
+"""Synapses of a source that are asked for; beyond them, the processor sees the pattern itself."""
 Words = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
@@ -66,33 +71,30 @@ def add_graded_rows(total: Words, weight: Weights, sources: Words, sizes: Words)
 
 @part
 def add_synapses(
-    total: Words,
-    starts: IntArray,
-    targets: Words,
-    weight: Weights,
-    sources: Words,
-    sizes: Words,
-    exponent: int,
+    total: Words, starts: IntArray, words: Words, sources: Words, sizes: Words, exponent: int
 ) -> int:
-    """Add the synapses of every source, and say how many they were.
+    """Add the synapses of every source that lead to a range of targets, and say how many they were.
 
     Args:
-        total: (count,), updated.
-        starts: First synapse of each source (R + 1,).
-        targets: Neuron of each synapse.
-        weight: Weight of each synapse.
+        total: Sums of that range, updated.
+        starts: First word of each source (R + 1,).
+        words: Synapses; see :func:`sims.fast.spiking.packing.packed`.
         sources: (n,).
         sizes: (n,), or empty where every source sends 1.
         exponent: Left shift.
     """
-    met, graded = 0, sizes.shape[0] > 0
-    for k in range(sources.shape[0]):
+    met, graded, n = 0, sizes.shape[0] > 0, sources.shape[0]
+    for k in range(n):
+        if k + AHEAD < n:
+            begin, end = starts[sources[k + AHEAD]], starts[sources[k + AHEAD] + 1]
+            fetch_ahead(words, begin, min(end, begin + FETCHED))
         first, last = starts[sources[k]], starts[sources[k] + 1]
         met += last - first
         size = INT(INT(sizes[k] if graded else INT(1)) << INT(exponent))
         for j in range(first, last):
-            to = np.uint32(targets[j])  # unsigned: nothing to wrap around
-            total[to] = INT(total[to] + INT(INT(weight[j]) * size))
+            word = words[j]
+            to = np.uint32(word) >> np.uint32(8)  # unsigned: nothing to wrap around
+            total[to] = INT(total[to] + INT(INT(np.int8(word)) * size))
     return met
 
 
