@@ -9,7 +9,14 @@ import numpy.typing as npt
 
 from depth_snn.compiled import part
 from sims.fast.spiking.events import clear_bits, nonzero, set_bits
-from sims.fast.spiking.synapses import add_graded_rows, add_rows, add_synapses, shift_left
+from sims.fast.spiking.synapses import (
+    NEAR,
+    add_apart,
+    add_graded_rows,
+    add_rows,
+    add_synapses,
+    shift_left,
+)
 from sims.fast.spiking.tables import (
     CONV,
     DENSE,
@@ -155,9 +162,13 @@ def wire(
             out[:] = 0
             first = op.starts + r * (op.source_width + 1)
             starts = pools.starts[first : first + op.source_width + 1]
-            counts[f, SYNAPSES] += add_synapses(
-                out, starts, words, found[:count], graded, op.exponent
-            )
+            if end - begin > NEAR and link.pool != WIDE:
+                met = add_apart(
+                    out, starts, words, found[:count], op.exponent, scratch[2], scratch[3]
+                )
+            else:
+                met = add_synapses(out, starts, words, found[:count], graded, op.exponent)
+            counts[f, SYNAPSES] += met
 
 
 @part

@@ -10,15 +10,15 @@ from depth_snn.compiled import compiled
 
 IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
-NEAR = 2**18
-"""Targets of a range: their sums stay in the L2 while synapses are added to them."""
+RANGE = 2**22
+"""Targets of a range at most; a word would hold four times as many."""
 SHARED = 2**15
 """Targets of a range that a thread of its own pays for."""
 
 
 def ranges_of(node: Sparse, threads: int) -> int:
     """Into how many ranges the targets of a node are divided."""
-    return max(-(-node.count // NEAR), min(threads, node.count // SHARED), 1)
+    return max(-(-node.count // RANGE), min(threads, node.count // SHARED), 1)
 
 
 def packed(node: Sparse, ranges: int) -> tuple[IntArray, Words]:
