@@ -109,7 +109,7 @@ def _runner(sources: str) -> Callable[..., None]:
         given: npt.NDArray[np.int32],
         segments: IntArray,
         base: int,
-        frames: int,
+        frames: tuple[int, int],
         share: tuple[int, int],
         scratch: npt.NDArray[np.int32],
         counts: IntArray,
@@ -125,7 +125,7 @@ def _runner(sources: str) -> Callable[..., None]:
             segments: (n, 3) first and last + 1 operation, and how many frames one of them may run
                 ahead of the others.
             base: Number of the chunk's first frame in the run.
-            frames: Frames of the chunk.
+            frames: First and last + 1 of the chunk's frames to be run.
             share: See :func:`operate`.
             scratch: See :func:`operate`.
             counts: (operations, T, COUNTED), added to.
@@ -135,8 +135,8 @@ def _runner(sources: str) -> Callable[..., None]:
         sources  # noqa: B018 -- makes it part of the key
         for s in range(segments.shape[0]):
             begin, end, stride = segments[s, 0], segments[s, 1], segments[s, 2]
-            for first in range(0, frames, stride):
-                span = (base, first, min(first + stride, frames))
+            for first in range(frames[0], frames[1], stride):
+                span = (base, first, min(first + stride, frames[1]))
                 for k in range(begin, end):
                     operate(
                         operations[k],

@@ -34,6 +34,8 @@ from sims.fast.spiking.tables import (
 
 INT = np.int32
 OUTSIDE = -(1 << 62)
+PIECE = 1024
+"""Neurons between two requests for memory: no more lines than the processor waits for at once."""
 IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint8]
@@ -102,16 +104,32 @@ def gather(drive: Words, values: npt.NDArray[Any], anew: bool) -> None:
 
 @part
 def fire_in_range(
-    op: Any, link: Any, v: Words, drive: Words, spikes: Bits, fault: IntArray
+    op: Any,
+    link: Any,
+    v: Words,
+    drive: Words,
+    spikes: Bits,
+    given: Words,
+    at_next: int,
+    fault: IntArray,
 ) -> tuple[Any, Any]:
-    """One frame of a narrow population; a value beyond its Input's range is noted on the way."""
+    """One frame of a narrow population; a value beyond its Input's range is noted on the way.
+
+    The values that the next frame brings, at ``at_next`` if at all, are asked for piece by piece.
+    """
     wide_vectors()
     alone = op.links == 1 and link.pool == GIVEN
     low = link.low if alone else np.int64(0)
     lost, level, reset = INT(4096 - op.kept_v), INT(op.threshold), (INT(op.mask), INT(op.taken))
-    fired, active, far = fire_narrow(v, drive, spikes, lost, level, reset, INT(low))
-    if alone and np.int64(far) > link.high - low:
-        fault[0] = OUTSIDE
+    fired, active = 0, 0
+    for i in range(0, v.shape[0], PIECE):
+        j = min(i + PIECE, v.shape[0])
+        if alone:
+            fetch_ahead(given, at_next + i, at_next + j)
+        one, other, far = fire_narrow(v[i:j], drive[i:j], spikes[i:j], lost, level, reset, INT(low))
+        fired, active = fired + one, active + other
+        if alone and np.int64(far) > link.high - low:
+            fault[0] = OUTSIDE
     return fired, active
 
 
@@ -186,11 +204,13 @@ def populate(
                 v[:] = 0
                 owed[:] = 0
             drive = arrived(op, links, pools, given, f, (first, last), scratch[2], fault)
-            if op.links == 1 and links[op.link].pool == GIVEN and f + 1 < last_frame:
-                ahead = links[op.link].at + (f + 1) * links[op.link].stride
-                fetch_ahead(given, ahead + first, ahead + last)
             if op.loop == NARROW:
-                fired, active = fire_in_range(op, links[op.link], v, drive, spikes, fault)
+                at_next = given.shape[0]
+                if f + 1 < last_frame:
+                    at_next = links[op.link].at + (f + 1) * links[op.link].stride + first
+                fired, active = fire_in_range(
+                    op, links[op.link], v, drive, spikes, given, at_next, fault
+                )
                 far = INT(0)
             elif op.loop == PLAIN:
                 fired, active, far = fire(v, drive, spikes, kept[1], level, reset)

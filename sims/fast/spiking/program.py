@@ -29,7 +29,7 @@ IntArray = npt.NDArray[np.int64]
 NEVER = 2**62
 """Frame of a fault that did not happen."""
 SHARED = 2**18
-"""Values that an operation makes in a chunk before handing a part to another thread pays."""
+"""Values that an operation makes at a time before handing a part to another thread pays."""
 
 
 def program_of(graph: Graph, shown: Collection[Key], *, threads: int = 1) -> Program | None:
@@ -98,7 +98,7 @@ class Program:
         self._sources = {n.name: (n, self._rows(layout.values[n.name, "out"])) for n in sources}
         self._shown = {key: (v, self._rows(v)) for key, v in values if key in shown}
         self._threads = threads
-        self._team = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._team = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         widest = max(BLOCK, *(value.width for _, value in values))
         self._scratch = np.zeros((threads, 4, widest + 8), np.int32)
         self._counted: list[IntArray] = []
@@ -200,7 +200,7 @@ class Program:
         counts = np.zeros((self._threads, len(self._names), frames, COUNTED), np.int64)
         faults = np.full((self._threads, len(self._names), 3), NEVER, np.int64)
         if self._team is None:
-            self._run(self._segments, base, frames, counts, faults, 0, 1)
+            self._run(self._segments, base, (0, frames), counts, faults, 0, 1)
         else:
             for begin, end, stride in self._segments.tolist():
                 self._divide(begin, end, stride, base, frames, counts, faults)
@@ -213,27 +213,30 @@ class Program:
         self, begin: int, end: int, stride: int, base: int, frames: int,
         counts: IntArray, faults: IntArray,
     ) -> None:  # fmt: skip
-        """A segment by several threads, an operation after the other; loops stay with one."""
-        small = self._operations["width"][begin:end].max() * frames < SHARED
-        if small or stride < frames:
+        """A segment by several threads, an operation after the other, if each has enough to do."""
+        stride = min(stride, frames)
+        if self._operations["width"][begin:end].max() * stride < SHARED:
             segment = np.array([[begin, end, stride]], np.int64)
-            self._run(segment, base, frames, counts, faults, 0, 1)
+            self._run(segment, base, (0, frames), counts, faults, 0, 1)
             return
         assert self._team is not None
-        for k in range(begin, end):
-            segment = np.array([[k, k + 1, stride]], np.int64)
-            parts = [
-                self._team.submit(
-                    self._run, segment, base, frames, counts, faults, part, self._threads
-                )
-                for part in range(self._threads)
-            ]
-            for part in parts:
-                part.result()
+        for first in range(0, frames, stride):
+            span = (first, min(first + stride, frames))
+            for k in range(begin, end):
+                segment = np.array([[k, k + 1, stride]], np.int64)
+                others = [
+                    self._team.submit(
+                        self._run, segment, base, span, counts, faults, part, self._threads
+                    )
+                    for part in range(1, self._threads)
+                ]
+                self._run(segment, base, span, counts, faults, 0, self._threads)
+                for other in others:
+                    other.result()
 
     def _run(
-        self, segments: IntArray, base: int, frames: int, counts: IntArray, faults: IntArray,
-        part: int, parts: int,
+        self, segments: IntArray, base: int, frames: tuple[int, int], counts: IntArray,
+        faults: IntArray, part: int, parts: int,
     ) -> None:  # fmt: skip
         run(
             self._operations, self._links, self._pools, self._given, segments, base,

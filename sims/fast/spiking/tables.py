@@ -17,7 +17,7 @@ BITS, WIDE, TOTALS, GIVEN = range(4)
 """The arrays that hold values: uint8, int32, int64, and int32 that are the caller's own."""
 NARROW, PLAIN, CURRENT, SHOWN = range(4)
 """Which loop a population needs: see :mod:`sims.fast.spiking.neurons`."""
-BLOCK = 4096
+BLOCK = 8192
 """Neurons that go through all frames of a chunk before the next: their potentials fit the L1."""
 SPIKES, SYNAPSES, ACTIVE = range(3)
 COUNTED = 3
