@@ -110,6 +110,28 @@ def test_the_number_of_threads_changes_nothing(
     assert_same(fast.simulate(small, given), fast.simulate(small, given, threads=threads))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_sums_wider_than_the_cache(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Synapses are put aside by target; more of them than a lane holds."""
+    rng = np.random.default_rng(8)
+    count, fan_out = 2**18 + 77, 8
+    part = count // fan_out
+    targets = rng.integers(0, part, (count, fan_out)) + np.arange(fan_out) * part
+    nodes = (
+        Input(name="drive", shape=(count,), lo=-5, hi=30),
+        LIF(name="lif", count=count, du=4095, dv=0, vth=100, reset="zero"),
+        Sparse(name="wire", count=count, starts=np.arange(count + 1) * fan_out, exponent=1,
+               targets=targets.reshape(-1), weight=rng.integers(-40, 41, count * fan_out)),
+    )  # fmt: skip
+    edges = (Edge(source="drive", target="lif"), Edge(source="lif", target="wire"),
+             Edge(source="wire", target="lif", recurrent=True))  # fmt: skip
+    graph = Graph(name="wide", dialect="quantised", nodes=nodes, edges=edges)
+    inputs = {"drive": rng.integers(-5, 31, (14, count), np.int32)}
+    want = by_bodies(graph, inputs, monkeypatch)
+    assert want.counts["wire"].synaptic_operations.max() > 12 * 2**14
+    assert_same(want, fast.simulate(graph, inputs, threads=threads))
+
+
 def alone(top: int, **fields: int | str) -> Graph:
     x = Input(name="x", shape=(64,), lo=-top, hi=top)
     rule = {"du": 4095, "dv": 0, "vth": 2**17, "reset": "zero", **fields}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy.typing as npt
 from conversion.graph import Graph
 from conversion.nodes import LIF, Conv, Delay, Dense, Node, Regroup, Sparse, SumPool
 from sims.fast.spiking.layout import Layout, frames_back
-from sims.fast.spiking.neurons import INPUT_SHIFT
+from sims.fast.spiking.neurons import INPUT_SHIFT, NARROW_DRIVE_MAX, NARROW_LOSS_MAX
+from sims.fast.spiking.packing import packed, ranges_of
 from sims.fast.spiking.tables import (
     CURRENT,
     KINDS,
     LINK,
+    NARROW,
     OPERATION,
     PLAIN,
     SHOWN,
@@ -54,28 +57,32 @@ class Shelf:
 
 @dataclass
 class Constants:
-    """Shelves for everything that does not change, and the length of the state so far."""
+    """Shelves for everything that does not change, the length of the state so far, and threads."""
 
     constants: Shelf = field(default_factory=lambda: Shelf(np.int32))
     weight: Shelf = field(default_factory=lambda: Shelf(np.int8))
     starts: Shelf = field(default_factory=lambda: Shelf(np.int64))
-    targets: Shelf = field(default_factory=lambda: Shelf(np.int32))
-    synapse: Shelf = field(default_factory=lambda: Shelf(np.int8))
+    synapses: Shelf = field(default_factory=lambda: Shelf(np.int32))
+    threads: int = 1
     state: int = 0
 
 
-def assembled(graph: Graph, order: list[Node], layout: Layout) -> tuple[Operations, Links, Pools]:
+def assembled(
+    graph: Graph, order: list[Node], layout: Layout, drives: Mapping[str, int], threads: int
+) -> tuple[Operations, Links, Pools]:
     """The program of some nodes.
 
     Args:
         graph: The graph.
         order: Its nodes but the Inputs, in the order in which they are to run.
         layout: Where values lie.
+        drives: Greatest magnitude of what arrives at each population.
+        threads: Threads that may share an operation.
 
     Returns:
         Operations in that order, links, and arrays in their first state.
     """
-    held = Constants()
+    held = Constants(threads=threads)
     links: list[tuple[int, int, int, int, int]] = []
     operations = np.zeros(len(order), OPERATION)
     for row, node in zip(operations, order, strict=True):
@@ -88,12 +95,15 @@ def assembled(graph: Graph, order: list[Node], layout: Layout) -> tuple[Operatio
         fields["links"] = len(links) - fields["link"]
         for name, number in fields.items():
             row[name] = number
+        small = drives.get(node.name, 0) <= NARROW_DRIVE_MAX
+        if row["loop"] == PLAIN and isinstance(node, LIF) and small and node.dv <= NARROW_LOSS_MAX:
+            row["loop"] = NARROW
     bits, wide, totals = layout.sizes
     byte_rows = np.zeros(bits, np.uint8)
     pools = Pools(
         byte_rows, byte_rows.view(np.uint64), np.zeros(wide, np.int32),
         np.zeros(totals, np.int64), np.zeros(held.state, np.int32), held.constants.joined(),
-        held.weight.joined(), held.starts.joined(), held.targets.joined(), held.synapse.joined(),
+        held.weight.joined(), held.starts.joined(), held.synapses.joined(),
     )  # fmt: skip
     return operations, np.array(links, LINK), pools
 
@@ -117,9 +127,10 @@ def _fields(graph: Graph, node: Node, layout: Layout, held: Constants) -> Fields
             "constant": held.constants.put(by_source.sum(axis=0)),
         }  # fmt: skip
     if isinstance(node, Sparse):
-        at = held.targets.put(node.targets)
-        held.synapse.put(node.weight)
-        return fields | {"starts": held.starts.put(node.starts), "weight": at}
+        ranges = ranges_of(node, held.threads)
+        starts, words = packed(node, ranges)
+        at = {"starts": held.starts.put(starts), "weight": held.synapses.put(words)}
+        return fields | at | {"ranges": ranges}
     if isinstance(node, Conv | SumPool):
         return fields | _window(node, held)
     if isinstance(node, Regroup):

@@ -9,12 +9,18 @@ import numpy.typing as npt
 
 from depth_snn.compiled import part
 from sims.fast.spiking.events import clear_bits, nonzero, set_bits
-from sims.fast.spiking.synapses import add_graded_rows, add_rows, add_synapses, shift_left
+from sims.fast.spiking.synapses import (
+    NEAR,
+    add_apart,
+    add_graded_rows,
+    add_rows,
+    add_synapses,
+    shift_left,
+)
 from sims.fast.spiking.tables import (
     CONV,
     DENSE,
     REGROUP,
-    SPARSE,
     SUM_POOL,
     SYNAPSES,
     WIDE,
@@ -93,7 +99,7 @@ def reach(op: Any, pools: Pools, out: Words, found: Words, sizes: Words) -> int:
 def connect(
     op: Any, links: Links, pools: Pools, first: int, last: int, scratch: Words, counts: IntArray
 ) -> None:
-    """What travels through a connection in some frames, and the synaptic operations it takes.
+    """What travels through a connection but a Sparse in some frames, and the operations it takes.
 
     Args:
         op: The connection.
@@ -116,18 +122,53 @@ def connect(
             shift_left(out, op.exponent)
             continue
         out[:] = 0
-        if op.kind == SPARSE:
-            starts = pools.starts[op.starts : op.starts + op.source_width + 1]
-            targets, weight = pools.targets[op.weight :], pools.synapse[op.weight :]
-            graded = sizes[:count] if link.pool == WIDE else sizes[:0]
-            counts[f, SYNAPSES] += add_synapses(
-                out, starts, targets, weight, found[:count], graded, op.exponent
-            )
-            continue
         if link.pool != WIDE:
             sizes[:count] = 1
         counts[f, SYNAPSES] += reach(op, pools, out, found[:count], sizes[:count])
         shift_left(out, op.exponent)
+
+
+@part
+def wire(
+    op: Any,
+    links: Links,
+    pools: Pools,
+    span: tuple[int, int],
+    ranges: tuple[int, int],
+    scratch: Words,
+    counts: IntArray,
+) -> None:
+    """Sparse: what reaches some ranges of its targets in some frames.
+
+    Args:
+        op: The connection.
+        links: All links.
+        pools: The arrays.
+        span: First frame of the chunk, and the last + 1.
+        ranges: First range, and the last + 1; see :func:`sims.fast.spiking.packing.packed`.
+        scratch: (4, widest value + 8).
+        counts: (T, COUNTED), added to.
+    """
+    link = links[op.link]
+    found, sizes = scratch[0], scratch[1]
+    words = pools.synapses[op.weight :]
+    for f in range(span[0], span[1]):
+        count = events(link, op.source_width, f, pools, scratch)
+        graded = sizes[:count] if link.pool == WIDE else sizes[:0]
+        at = op.out + f * op.stride
+        for r in range(ranges[0], ranges[1]):
+            begin, end = op.width * r // op.ranges, op.width * (r + 1) // op.ranges
+            out = pools.wide[at + begin : at + end]
+            out[:] = 0
+            first = op.starts + r * (op.source_width + 1)
+            starts = pools.starts[first : first + op.source_width + 1]
+            if end - begin > NEAR and link.pool != WIDE:
+                met = add_apart(
+                    out, starts, words, found[:count], op.exponent, scratch[2], scratch[3]
+                )
+            else:
+                met = add_synapses(out, starts, words, found[:count], graded, op.exponent)
+            counts[f, SYNAPSES] += met
 
 
 @part

@@ -14,9 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.compiled import compiled, part
-from sims.fast.spiking.connect import connect, hold, total
+from sims.fast.spiking.connect import connect, hold, total, wire
+from sims.fast.spiking.machine import wide_vectors
 from sims.fast.spiking.populate import populate
-from sims.fast.spiking.tables import BLOCK, DELAY, LIF, OUTPUT, Links, Operations, Pools
+from sims.fast.spiking.tables import (
+    BITS,
+    BLOCK,
+    DELAY,
+    LIF,
+    OUTPUT,
+    SPARSE,
+    WIDE,
+    Links,
+    Operations,
+    Pools,
+)
 
 IntArray = npt.NDArray[np.int64]
 
@@ -46,6 +58,7 @@ def operate(
         counts: (T, COUNTED), added to.
         fault: Frame, index and value of the first overflow; see :func:`populate`.
     """
+    wide_vectors()
     _, first, last = span
     part, parts = share
     if op.kind == LIF:
@@ -58,10 +71,16 @@ def operate(
         if part == 0:
             total(op, links, pools, first, last, counts)
         return
+    if op.kind == SPARSE and op.ranges >= parts:
+        ranges = (op.ranges * part // parts, op.ranges * (part + 1) // parts)
+        wire(op, links, pools, (first, last), ranges, scratch, counts)
+        return
     begin = first + (last - first) * part // parts
     end = first + (last - first) * (part + 1) // parts
     if op.kind == DELAY:
         hold(op, links, pools, begin, end)
+    elif op.kind == SPARSE:
+        wire(op, links, pools, (begin, end), (0, op.ranges), scratch, counts)
     else:
         connect(op, links, pools, begin, end, scratch, counts)
 
@@ -90,7 +109,7 @@ def _runner(sources: str) -> Callable[..., None]:
         given: npt.NDArray[np.int32],
         segments: IntArray,
         base: int,
-        frames: int,
+        frames: tuple[int, int],
         share: tuple[int, int],
         scratch: npt.NDArray[np.int32],
         counts: IntArray,
@@ -106,17 +125,18 @@ def _runner(sources: str) -> Callable[..., None]:
             segments: (n, 3) first and last + 1 operation, and how many frames one of them may run
                 ahead of the others.
             base: Number of the chunk's first frame in the run.
-            frames: Frames of the chunk.
+            frames: First and last + 1 of the chunk's frames to be run.
             share: See :func:`operate`.
             scratch: See :func:`operate`.
             counts: (operations, T, COUNTED), added to.
             faults: (operations, 3), see :func:`populate`.
         """
+        wide_vectors()
         sources  # noqa: B018 -- makes it part of the key
         for s in range(segments.shape[0]):
             begin, end, stride = segments[s, 0], segments[s, 1], segments[s, 2]
-            for first in range(0, frames, stride):
-                span = (base, first, min(first + stride, frames))
+            for first in range(frames[0], frames[1], stride):
+                span = (base, first, min(first + stride, frames[1]))
                 for k in range(begin, end):
                     operate(
                         operations[k],
@@ -136,6 +156,14 @@ def _runner(sources: str) -> Callable[..., None]:
 run = _runner(sources_digest(Path(__file__).parent))
 
 
+@part
+def shift(array: npt.NDArray[Any], at: int, size: int, ahead: int) -> None:
+    """Move items down; one loop over one array, which the compiler turns into vectors."""
+    target, source = array[at : at + size], array[at + ahead : at + ahead + size]
+    for i in range(size):
+        target[i] = source[i]
+
+
 @compiled
 def roll(history: IntArray, frames: int, pools: Pools) -> None:
     """Move the last rows of a chunk before the next one, where somebody looks back.
@@ -149,10 +177,9 @@ def roll(history: IntArray, frames: int, pools: Pools) -> None:
     for k in range(history.shape[0]):
         at, stride, rows = history[k, 1], history[k, 2], history[k, 3]
         ahead = frames * stride
-        for i in range(at, at + rows * stride):
-            if history[k, 0] == 0:
-                pools.bits[i] = pools.bits[i + ahead]
-            elif history[k, 0] == 1:
-                pools.wide[i] = pools.wide[i + ahead]
-            else:
-                pools.totals[i] = pools.totals[i + ahead]
+        if history[k, 0] == BITS:
+            shift(pools.bits, at, rows * stride, ahead)
+        elif history[k, 0] == WIDE:
+            shift(pools.wide, at, rows * stride, ahead)
+        else:
+            shift(pools.totals, at, rows * stride, ahead)

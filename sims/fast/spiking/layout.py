@@ -16,6 +16,8 @@ ALIGNED = 64
 """Rows begin at multiples of so many items: whole cache lines of bytes, whole registers."""
 CACHED_BYTES = 2**20
 """A chunk of the widest value stays within this, so that the next layer finds it in the L2."""
+ROOM_BYTES = 2**24
+"""What an Input that is read in place takes where the caller's type makes a copy necessary."""
 FRAMES_MAX = 512
 """Frames of a chunk; more would not be faster."""
 CHUNK_BYTES = 2**28
@@ -29,7 +31,7 @@ class Value:
     Args:
         pool: BITS, WIDE, TOTALS or GIVEN.
         at: Its first item in that array.
-        stride: Items from row to row.
+        stride: Items from row to row; 0 where all frames share one.
         width: Items of a row that count.
         history: Rows kept of the frames before a chunk.
     """
@@ -88,14 +90,21 @@ def laid_out(graph: Graph, shown: Collection[Key], threads: int) -> Layout:
     pools = {(n.name, p): pools[n.name, p] for n, p in kept}
     widths = {(n.name, p): math.prod(n.output_shape(p)) for n, p in kept}
     strides = {key: -(-width // ALIGNED) * ALIGNED for key, width in widths.items()}
-    row_bytes = [strides[key] * ITEM_BYTES[pool] for key, pool in pools.items()]
-    frames = min(FRAMES_MAX, max(4, threads * CACHED_BYTES // max(row_bytes)))
-    frames = max(1, min(frames, CHUNK_BYTES // sum(row_bytes)))
+    populations = {node.name for node in graph.nodes if isinstance(node, LIF)}
+    unread = {key for key in pools if key[0] in populations and key not in read}
+    row_bytes = [strides[key] * ITEM_BYTES[p] for key, p in pools.items() if key not in unread]
+    frames = min(FRAMES_MAX, max(4, threads * CACHED_BYTES // max(row_bytes, default=1)))
+    frames = max(1, min(frames, CHUNK_BYTES // max(1, sum(row_bytes))))
     values, sizes = {}, [0, 0, 0]
     if in_place is not None:
         width = math.prod(graph.by_name[in_place[0]].output_shape("out"))
         values[in_place] = Value(GIVEN, 0, width, width, 0)
+        frames = min(frames, max(4, ROOM_BYTES // (width * ITEM_BYTES[WIDE])))
     for key, pool in pools.items():
+        if key in unread:  # spikes that are only counted: all frames write one row
+            values[key] = Value(pool, sizes[pool], 0, widths[key], 0)
+            sizes[pool] += strides[key]
+            continue
         rows = history.get(key, 0)
         values[key] = Value(pool, sizes[pool], strides[key], widths[key], rows)
         sizes[pool] += (rows + frames) * strides[key]

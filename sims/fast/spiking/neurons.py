@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.compiled import part
+from sims.fast.spiking.machine import wide_vectors
 
 INT = np.int32
 FAR = np.int32(3 * (1 << 23) - 1)
@@ -18,6 +19,10 @@ TOP = np.int32((1 << 23) - 1)
 LOW = np.int32(4095)
 SPLIT = np.int32(12)
 INPUT_SHIFT = np.int32(6)
+NARROW_DRIVE_MAX = (1 << 17) - 1
+"""A drive up to this, shifted by 6, is within the register of a current."""
+NARROW_LOSS_MAX = 255
+"""A potential times a decay up to this fits 32 bits."""
 DRIVE_MAX = 1 << 24
 """With a drive up to this, shifted by 6, and a current of 24 bits, the sum fits 32 bits."""
 
@@ -68,6 +73,51 @@ def stray(current: Any, drive: Any) -> Any:
 
 
 @part
+def fire_narrow(
+    v: Words,
+    drive: Words,
+    spikes: Bits,
+    lost: Any,
+    threshold: Any,
+    reset: tuple[Any, Any],
+    low: Any,
+) -> tuple[Any, Any, Any]:
+    """One frame of neurons as of :func:`fire` whose drive and decay are small.
+
+    ``T0(v · (4096 − lost), 4096)`` is v less v·lost / 4096, rounded up for v >= 0, down below.
+
+    Args:
+        v: Potentials (n,), updated.
+        drive: What arrives (n,), within ``NARROW_DRIVE_MAX``.
+        spikes: Receives 0 or 1 (n,).
+        lost: dv, within ``NARROW_LOSS_MAX``.
+        threshold: vth << 6.
+        reset: As of :func:`fire`.
+        low: The least that may arrive.
+
+    Returns:
+        Spikes, active neurons, and the greatest distance of what arrives from ``low``, 2^31 or
+        more if something lies below.
+    """
+    wide_vectors()
+    lost, low = INT(lost & INT(NARROW_LOSS_MAX)), INT(low)
+    mask, taken = reset
+    fired, active, far = INT(0), INT(0), np.uint32(0)
+    for i in range(v.shape[0]):
+        d, w = drive[i], v[i]
+        far = max(far, np.uint32(INT(d - low)))
+        upward = INT(INT(~INT(w >> INT(31))) & LOW)
+        m = INT(w - INT(INT(INT(w * lost) + upward) >> SPLIT))
+        m = min(max(INT(m + INT(d << INPUT_SHIFT)), INT(-TOP)), TOP)
+        s = m > threshold
+        v[i] = INT(INT(m & mask) - taken) if s else m
+        spikes[i] = np.uint8(s)
+        fired = INT(fired + INT(s))
+        active = INT(active + INT(INT(d | m) != INT(0)))
+    return fired, active, far
+
+
+@part
 def fire(
     v: Words, drive: Words, spikes: Bits, kept: Any, threshold: Any, reset: tuple[Any, Any]
 ) -> tuple[Any, Any, Any]:
@@ -84,6 +134,7 @@ def fire(
     Returns:
         Spikes, active neurons, and the greatest :func:`distance` of a current.
     """
+    wide_vectors()
     kept = INT(kept & INT(8191))
     mask, taken = reset
     fired, active, far = INT(0), INT(0), INT(0)
@@ -125,6 +176,7 @@ def fire_with_current(
     Returns:
         As :func:`fire`.
     """
+    wide_vectors()
     currents, v = state
     kept_u, kept_v = INT(kept[0] & INT(8191)), INT(kept[1] & INT(8191))
     mask, taken = reset
@@ -170,6 +222,7 @@ def fire_and_show(
     Returns:
         As :func:`fire`.
     """
+    wide_vectors()
     currents, v, owed = state
     kept_u, kept_v = INT(kept[0] & INT(8191)), INT(kept[1] & INT(8191))
     mask, taken = reset

@@ -8,13 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.compiled import part
-from sims.fast.spiking.neurons import FAR, fire, fire_and_show, fire_with_current, stray
+from sims.fast.spiking.machine import fetch_ahead, wide_vectors
+from sims.fast.spiking.neurons import (
+    FAR,
+    fire,
+    fire_and_show,
+    fire_narrow,
+    fire_with_current,
+    stray,
+)
 from sims.fast.spiking.tables import (
     ACTIVE,
     BITS,
     BLOCK,
     CURRENT,
     GIVEN,
+    NARROW,
     PLAIN,
     SHOWN,
     SPIKES,
@@ -25,13 +34,17 @@ from sims.fast.spiking.tables import (
 
 INT = np.int32
 OUTSIDE = -(1 << 62)
+PIECE = 1024
+"""Neurons between two requests for memory: no more lines than the processor waits for at once."""
 IntArray = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
+Bits = npt.NDArray[np.uint8]
 
 
 @part
 def within(values: Words, low: int, high: int) -> bool:
     """Whether all values lie in a range that holds 0."""
+    wide_vectors()
     least, most = INT(0), INT(0)
     for i in range(values.shape[0]):
         least, most = min(least, values[i]), max(most, values[i])
@@ -57,26 +70,67 @@ def arrived(
         return pools.wide[at + first : at + last]
     if op.links == 1 and link.pool == GIVEN:
         values = given[at + first : at + last]
-        if not within(values, link.low, link.high):
+        # The loop of a narrow population looks at the range itself.
+        if op.loop != NARROW and not within(values, link.low, link.high):
             fault[0] = OUTSIDE
         return values
     drive = room[: last - first]
-    drive[:] = 0
     for k in range(op.link, op.link + op.links):
         other = links[k]
         at = other.at + f * other.stride + first
-        if other.pool == BITS:
-            for i in range(drive.shape[0]):
-                drive[i] = INT(drive[i] + INT(pools.bits[at + i]))
-            continue
-        values = pools.wide[at : at + drive.shape[0]]
         if other.pool == GIVEN:
             values = given[at : at + drive.shape[0]]
             if not within(values, other.low, other.high):
                 fault[0] = OUTSIDE
-        for i in range(drive.shape[0]):
-            drive[i] = INT(drive[i] + values[i])
+            gather(drive, values, k == op.link)
+        elif other.pool == BITS:
+            gather(drive, pools.bits[at : at + drive.shape[0]], k == op.link)
+        else:
+            gather(drive, pools.wide[at : at + drive.shape[0]], k == op.link)
     return drive
+
+
+@part
+def gather(drive: Words, values: npt.NDArray[Any], anew: bool) -> None:
+    """Add values to what arrives, or begin with them."""
+    wide_vectors()
+    if anew:
+        for i in range(drive.shape[0]):
+            drive[i] = INT(values[i])
+    else:
+        for i in range(drive.shape[0]):
+            drive[i] = INT(drive[i] + INT(values[i]))
+
+
+@part
+def fire_in_range(
+    op: Any,
+    link: Any,
+    v: Words,
+    drive: Words,
+    spikes: Bits,
+    given: Words,
+    at_next: int,
+    fault: IntArray,
+) -> tuple[Any, Any]:
+    """One frame of a narrow population; a value beyond its Input's range is noted on the way.
+
+    The values that the next frame brings, at ``at_next`` if at all, are asked for piece by piece.
+    """
+    wide_vectors()
+    alone = op.links == 1 and link.pool == GIVEN
+    low = link.low if alone else np.int64(0)
+    lost, level, reset = INT(4096 - op.kept_v), INT(op.threshold), (INT(op.mask), INT(op.taken))
+    fired, active = 0, 0
+    for i in range(0, v.shape[0], PIECE):
+        j = min(i + PIECE, v.shape[0])
+        if alone:
+            fetch_ahead(given, at_next + i, at_next + j)
+        one, other, far = fire_narrow(v[i:j], drive[i:j], spikes[i:j], lost, level, reset, INT(low))
+        fired, active = fired + one, active + other
+        if alone and np.int64(far) > link.high - low:
+            fault[0] = OUTSIDE
+    return fired, active
 
 
 @part
@@ -123,6 +177,7 @@ def populate(
             frame is beyond all frames where there is none, and OUTSIDE where a given value leaves
             the range of its Input.
     """
+    wide_vectors()
     base, first_frame, last_frame = span
     reset = (INT(op.mask), INT(op.taken))
     kept = (INT(op.kept_u), INT(op.kept_v))
@@ -149,7 +204,15 @@ def populate(
                 v[:] = 0
                 owed[:] = 0
             drive = arrived(op, links, pools, given, f, (first, last), scratch[2], fault)
-            if op.loop == PLAIN:
+            if op.loop == NARROW:
+                at_next = given.shape[0]
+                if f + 1 < last_frame:
+                    at_next = links[op.link].at + (f + 1) * links[op.link].stride + first
+                fired, active = fire_in_range(
+                    op, links[op.link], v, drive, spikes, given, at_next, fault
+                )
+                far = INT(0)
+            elif op.loop == PLAIN:
                 fired, active, far = fire(v, drive, spikes, kept[1], level, reset)
             elif op.loop == CURRENT:
                 fired, active, far = fire_with_current(

@@ -29,7 +29,7 @@ IntArray = npt.NDArray[np.int64]
 NEVER = 2**62
 """Frame of a fault that did not happen."""
 SHARED = 2**18
-"""Values that an operation makes in a chunk before handing a part to another thread pays."""
+"""Values that an operation makes at a time before handing a part to another thread pays."""
 
 
 def program_of(graph: Graph, shown: Collection[Key], *, threads: int = 1) -> Program | None:
@@ -43,26 +43,29 @@ def program_of(graph: Graph, shown: Collection[Key], *, threads: int = 1) -> Pro
     kinds = {node.kind for node in graph.nodes}
     if "LIF" not in kinds or not kinds <= {"Input", *KINDS}:
         return None
-    return Program(graph, shown, threads) if _fits(graph) else None
+    drives = _drives(graph)
+    return None if drives is None else Program(graph, shown, threads, drives)
 
 
-def _fits(graph: Graph) -> bool:
-    """Whether all values but Outputs fit 32 bits, and drives what the populations take."""
+def _drives(graph: Graph) -> dict[str, int] | None:
+    """What arrives at populations at most; None if not all values but Outputs fit 32 bits."""
     try:
         bounds = interval_bounds(graph)
     except GraphError:
-        return False
+        return None
 
     def most(edge: Edge) -> int:
         binary = isinstance(graph.by_name[edge.source], LIF) and edge.source_port == "out"
         return 1 if binary else bounds[edge.source].inner
 
-    return all(
-        sum(map(most, graph.incoming[node.name])) <= DRIVE_MAX
-        if isinstance(node, LIF)
-        else isinstance(node, Output) or bounds[node.name].inner <= STATE_LIMIT
+    drives = {
+        n.name: sum(map(most, graph.incoming[n.name])) for n in graph.nodes if n.kind == "LIF"
+    }
+    fits = all(drive <= DRIVE_MAX for drive in drives.values()) and all(
+        isinstance(node, LIF | Output) or bounds[node.name].inner <= STATE_LIMIT
         for node in graph.nodes
     )
+    return drives if fits else None
 
 
 class Program:
@@ -72,11 +75,15 @@ class Program:
         frames_per_chunk: Frames that go through one call of compiled code.
     """
 
-    def __init__(self, graph: Graph, shown: Collection[Key], threads: int) -> None:
+    def __init__(
+        self, graph: Graph, shown: Collection[Key], threads: int, drives: Mapping[str, int]
+    ) -> None:
         self._graph = graph
         layout = laid_out(graph, shown, threads)
         order, segments = scheduled(graph)
-        self._operations, self._links, self._pools = assembled(graph, order, layout)
+        self._operations, self._links, self._pools = assembled(
+            graph, order, layout, drives, threads
+        )
         self._segments = np.array(segments, np.int64).reshape(-1, 3)
         self.frames_per_chunk = layout.frames
         self._names = [node.name for node in order]
@@ -91,7 +98,7 @@ class Program:
         self._sources = {n.name: (n, self._rows(layout.values[n.name, "out"])) for n in sources}
         self._shown = {key: (v, self._rows(v)) for key, v in values if key in shown}
         self._threads = threads
-        self._team = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._team = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         widest = max(BLOCK, *(value.width for _, value in values))
         self._scratch = np.zeros((threads, 4, widest + 8), np.int32)
         self._counted: list[IntArray] = []
@@ -193,7 +200,7 @@ class Program:
         counts = np.zeros((self._threads, len(self._names), frames, COUNTED), np.int64)
         faults = np.full((self._threads, len(self._names), 3), NEVER, np.int64)
         if self._team is None:
-            self._run(self._segments, base, frames, counts, faults, 0, 1)
+            self._run(self._segments, base, (0, frames), counts, faults, 0, 1)
         else:
             for begin, end, stride in self._segments.tolist():
                 self._divide(begin, end, stride, base, frames, counts, faults)
@@ -206,27 +213,30 @@ class Program:
         self, begin: int, end: int, stride: int, base: int, frames: int,
         counts: IntArray, faults: IntArray,
     ) -> None:  # fmt: skip
-        """A segment by several threads, an operation after the other; loops stay with one."""
-        small = self._operations["width"][begin:end].max() * frames < SHARED
-        if small or stride < frames:
+        """A segment by several threads, an operation after the other, if each has enough to do."""
+        stride = min(stride, frames)
+        if self._operations["width"][begin:end].max() * stride < SHARED:
             segment = np.array([[begin, end, stride]], np.int64)
-            self._run(segment, base, frames, counts, faults, 0, 1)
+            self._run(segment, base, (0, frames), counts, faults, 0, 1)
             return
         assert self._team is not None
-        for k in range(begin, end):
-            segment = np.array([[k, k + 1, stride]], np.int64)
-            parts = [
-                self._team.submit(
-                    self._run, segment, base, frames, counts, faults, part, self._threads
-                )
-                for part in range(self._threads)
-            ]
-            for part in parts:
-                part.result()
+        for first in range(0, frames, stride):
+            span = (first, min(first + stride, frames))
+            for k in range(begin, end):
+                segment = np.array([[k, k + 1, stride]], np.int64)
+                others = [
+                    self._team.submit(
+                        self._run, segment, base, span, counts, faults, part, self._threads
+                    )
+                    for part in range(1, self._threads)
+                ]
+                self._run(segment, base, span, counts, faults, 0, self._threads)
+                for other in others:
+                    other.result()
 
     def _run(
-        self, segments: IntArray, base: int, frames: int, counts: IntArray, faults: IntArray,
-        part: int, parts: int,
+        self, segments: IntArray, base: int, frames: tuple[int, int], counts: IntArray,
+        faults: IntArray, part: int, parts: int,
     ) -> None:  # fmt: skip
         run(
             self._operations, self._links, self._pools, self._given, segments, base,

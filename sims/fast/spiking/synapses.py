@@ -10,9 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.compiled import part
+from sims.fast.spiking.machine import fetch_ahead
 
 INT = np.int32
 HALF_INT = np.int16
+AHEAD = 8
+"""How many sources ahead synapses are asked for."""
+FETCHED = 256
+"""Synapses of a source that are asked for; beyond them, the processor sees the pattern itself."""
+NEAR = 2**18
+"""Sums that stay in the L2 while synapses are added to them anywhere."""
+FEW_TARGETS = 2**17
+"""Targets that share lanes."""
+LANE_SHIFT = np.uint32(8 + 17)
+"""What of a word is below the number of its lanes."""
+LANE, APART = 2**14, 80
+"""Words of a lane, and what keeps lanes from lying in the same lines of the cache."""
 Words = npt.NDArray[np.int32]
 Weights = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
@@ -66,34 +79,94 @@ def add_graded_rows(total: Words, weight: Weights, sources: Words, sizes: Words)
 
 @part
 def add_synapses(
-    total: Words,
-    starts: IntArray,
-    targets: Words,
-    weight: Weights,
-    sources: Words,
-    sizes: Words,
-    exponent: int,
+    total: Words, starts: IntArray, words: Words, sources: Words, sizes: Words, exponent: int
 ) -> int:
-    """Add the synapses of every source, and say how many they were.
+    """Add the synapses of every source that lead to a range of targets, and say how many they were.
 
     Args:
-        total: (count,), updated.
-        starts: First synapse of each source (R + 1,).
-        targets: Neuron of each synapse.
-        weight: Weight of each synapse.
+        total: Sums of that range, updated.
+        starts: First word of each source (R + 1,).
+        words: Synapses; see :func:`sims.fast.spiking.packing.packed`.
         sources: (n,).
         sizes: (n,), or empty where every source sends 1.
         exponent: Left shift.
     """
-    met, graded = 0, sizes.shape[0] > 0
-    for k in range(sources.shape[0]):
+    met, graded, n = 0, sizes.shape[0] > 0, sources.shape[0]
+    for k in range(n):
+        if k + AHEAD < n:
+            begin, end = starts[sources[k + AHEAD]], starts[sources[k + AHEAD] + 1]
+            fetch_ahead(words, begin, min(end, begin + FETCHED))
         first, last = starts[sources[k]], starts[sources[k] + 1]
         met += last - first
         size = INT(INT(sizes[k] if graded else INT(1)) << INT(exponent))
         for j in range(first, last):
-            to = np.uint32(targets[j])  # unsigned: nothing to wrap around
-            total[to] = INT(total[to] + INT(INT(weight[j]) * size))
+            word = words[j]
+            to = np.uint32(word) >> np.uint32(8)  # unsigned: nothing to wrap around
+            total[to] = INT(total[to] + INT(INT(np.int8(word)) * size))
     return met
+
+
+@part
+def add_apart(
+    total: Words,
+    starts: IntArray,
+    words: Words,
+    sources: Words,
+    exponent: int,
+    room: Words,
+    held: Words,
+) -> int:
+    """As :func:`add_synapses` where the sums do not fit the cache and every source sends 1.
+
+    Words are put aside by where they lead, in lanes that are read one after the other, so that
+    what is added to at a time does fit. Four lanes serve the same targets in turn: each waits for
+    the count of its words, which is written just before.
+
+    Args:
+        total: Sums of that range, updated.
+        starts: First word of each source (R + 1,).
+        words: Synapses.
+        sources: (n,).
+        exponent: Left shift.
+        room: Place for the lanes: :func:`lanes_for` times ``LANE + APART``.
+        held: Words in each lane, as many as there are lanes.
+    """
+    met, n, lanes = 0, sources.shape[0], lanes_for(total.shape[0])
+    held[:lanes] = 0
+    for k in range(n):
+        if k + AHEAD < n:
+            begin, end = starts[sources[k + AHEAD]], starts[sources[k + AHEAD] + 1]
+            fetch_ahead(words, begin, min(end, begin + FETCHED))
+        first, last = starts[sources[k]], starts[sources[k] + 1]
+        met += last - first
+        for j in range(first, last):
+            word = words[j]
+            lane = ((np.uint32(word) >> LANE_SHIFT) << np.uint32(2)) | np.uint32(j & 3)
+            at, count = np.uint64(lane) * np.uint64(LANE + APART), held[lane]
+            room[at + np.uint64(count)] = word
+            held[lane] = count + INT(1)
+            if held[lane] == LANE:
+                drain(total, room[np.int64(at) : np.int64(at) + LANE], exponent)
+                held[lane] = 0
+    for k in range(lanes):
+        begin = k * (LANE + APART)
+        drain(total, room[begin : begin + held[k]], exponent)
+    return met
+
+
+@part
+def lanes_for(targets: int) -> int:
+    """Lanes that so many targets take."""
+    return ((targets + FEW_TARGETS - 1) // FEW_TARGETS) * 4
+
+
+@part
+def drain(total: Words, words: Words, exponent: int) -> None:
+    """Add the synapses of a lane."""
+    size = INT(INT(1) << INT(exponent))
+    for j in range(words.shape[0]):
+        to = np.uint32(words[j]) >> np.uint32(8)
+        total[to] = INT(total[to] + INT(INT(np.int8(words[j])) * size))
 
 
 @part

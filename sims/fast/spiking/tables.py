@@ -15,7 +15,7 @@ KINDS = {
 """Number of each kind of operation; an Input is none, its values are put in place."""
 BITS, WIDE, TOTALS, GIVEN = range(4)
 """The arrays that hold values: uint8, int32, int64, and int32 that are the caller's own."""
-PLAIN, CURRENT, SHOWN = range(3)
+NARROW, PLAIN, CURRENT, SHOWN = range(4)
 """Which loop a population needs: see :mod:`sims.fast.spiking.neurons`."""
 BLOCK = 8192
 """Neurons that go through all frames of a chunk before the next: their potentials fit the L1."""
@@ -36,6 +36,8 @@ OPERATION = np.dtype(
             # Offsets into weights, starts of sources, and constants.
             "weight", "starts", "constant",
             "groups", "c_in", "c_out",
+            # Ranges into which the targets of a Sparse are divided.
+            "ranges",
             # Grid and rule of a window.
             "grid_width", "rows", "columns", "high", "wide", "step_down", "step_across", "above",
             "beside",
@@ -63,7 +65,7 @@ class Pools(NamedTuple):
         state: int32, currents, potentials, and late resets.
         constants: int32, read-only: biases, sums of weights, slots, steps of delays.
         weight: int8, read-only: of Dense and Conv.
-        starts, targets, synapse: int64, int32, int8, read-only: of Sparse.
+        starts, synapses: int64, int32, read-only: of Sparse.
     """
 
     bits: npt.NDArray[np.uint8]
@@ -74,8 +76,7 @@ class Pools(NamedTuple):
     constants: npt.NDArray[np.int32]
     weight: npt.NDArray[np.int8]
     starts: npt.NDArray[np.int64]
-    targets: npt.NDArray[np.int32]
-    synapse: npt.NDArray[np.int8]
+    synapses: npt.NDArray[np.int32]
 
 
 Operations = npt.NDArray[Any]
