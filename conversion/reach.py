@@ -10,10 +10,19 @@ import numpy as np
 
 from conversion.graph import Edge, Graph
 from conversion.node import IntArray
-from conversion.nodes import Conv, Dense, LinearAttention, Node, Regroup, Skip, SumPool
+from conversion.nodes import (
+    Conv,
+    Dense,
+    LinearAttention,
+    Node,
+    Regroup,
+    Skip,
+    Sparse,
+    SumPool,
+)
 from conversion.placement import NOWHERE
 
-CONNECTIONS = (Dense, Conv, SumPool, Skip, Regroup)
+CONNECTIONS = (Dense, Sparse, Conv, SumPool, Skip, Regroup)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +74,9 @@ def synapses_of(node: Node, home: IntArray) -> Reach:
         return _reach(int(node.weight.shape[1]), unit, home, np.ones(home.size, np.int64))
     if isinstance(node, Conv):
         return _convolution(node, home)
+    if isinstance(node, Sparse):
+        source = np.repeat(np.arange(node.sources), np.diff(node.starts))
+        return _reach(1, source, home[node.targets], np.ones(source.size, np.int64))
     if isinstance(node, SumPool):
         position, output = taps_of(node)
         channel = np.arange(node.channels)
