@@ -94,7 +94,7 @@ def place(
     layers = layers_of(graph)
     packing = _partition(layers, cutter)
     traffic = traffic_of(layers, packing, messages or {})
-    slots = _slots(graph, target, packing)
+    slots = _slots(graph, layers, cutter, packing)
     slot_of = settle(traffic, slots, np.random.default_rng(seed))
     return _placed(layers, cutter, mapping, packing, traffic, slots, slot_of)
 
@@ -114,7 +114,7 @@ def place_first_fit(
     layers = layers_of(graph)
     packing = first_fit(layers, cutter)
     traffic = traffic_of(layers, packing, messages or {})
-    slots = _slots(graph, target, packing)
+    slots = _slots(graph, layers, cutter, packing)
     return _placed(layers, cutter, mapping, packing, traffic, slots, np.arange(packing.cores))
 
 
@@ -187,11 +187,15 @@ def _axon_fault(node: str, sent: int, most: int, target: Target) -> str:
     )
 
 
-def _slots(graph: Graph, target: Target, packing: Packing) -> Slots:
+def _slots(graph: Graph, layers: Sequence[Layer], cutter: Cutter, packing: Packing) -> Slots:
+    target = cutter.target
     if packing.cores > target.cores:
+        least = fewest_cores(layers, cutter)
+        by = max(least, key=lambda name: least[name])
         raise GraphError(
-            f"graph {graph.name!r}: needs {packing.cores} cores, target {target.name} has "
-            f"{target.cores}; take a target with more chips, or a smaller network"
+            f"graph {graph.name!r}: takes {packing.cores} cores as placed here, at least "
+            f"{least[by]} by {by}; target {target.name} has {target.cores}; take a target with "
+            "more chips, or a smaller network"
         )
     return slots_of(target, packing.cores)
 
