@@ -139,10 +139,19 @@ def homes(graph: Graph, placement: Placement) -> dict[str, IntArray]:
             why = "there is no such node" if node is None else f"it runs on the {node.runs_on}"
             raise GraphError(f"placement of {name!r}: {why}; leave it out")
     found: dict[str, IntArray] = {}
-    followers = {edge.source: edge.target for edge in reversed(graph.edges)}
+    followers = followers_of(graph)
+    for name in placement.parts:  # a loop may lead to what stands in front
+        if graph.by_name[name].kind in PLACED_KINDS:
+            found[name] = _home(graph.by_name[name], placement, found, None)
     for node in reversed(graph.order):
         found[node.name] = _home(node, placement, found, followers.get(node.name))
     return found
+
+
+def followers_of(graph: Graph) -> dict[str, str]:
+    """By node the first that reads it; one that reads it over a loop only if no other does."""
+    edges = sorted(reversed(graph.edges), key=lambda edge: not edge.recurrent)
+    return {edge.source: edge.target for edge in edges}
 
 
 def _home(
@@ -158,8 +167,9 @@ def _home(
         raise GraphError(f"placement: node {node.name!r} ({node.kind}) holds state; place it")
     if node.runs_on != "neurocore" or node.kind == "Delay":
         return np.full(size, NOWHERE)  # a delay lies in the synapses behind it
-    if follower is None or found[follower].size != size or (found[follower] == NOWHERE).any():
+    behind = found.get(follower or "")
+    if behind is None or behind.size != size or (behind == NOWHERE).any():
         raise GraphError(
             f"placement: node {node.name!r} ({node.kind}) feeds no placed neurons; place it"
         )
-    return found[follower]
+    return behind

@@ -13,7 +13,7 @@ from conversion.node import IntArray
 from conversion.placement import Part, Placement
 from depth_snn.errors import ConfigError, GraphError
 from loihi.placing.bounds import fewest_cores
-from loihi.placing.faults import REMEDIES
+from loihi.placing.faults import REMEDIES, Fault
 from loihi.placing.layers import Layer, layers_of
 from loihi.placing.mesh import Slots, hops, least_hops, settle, slots_of
 from loihi.placing.packing import Packing, first_fit, pack
@@ -181,10 +181,8 @@ def _shrink(layer: int, caps: list[int], packing: Packing, sent: int, most: int)
 
 
 def _axon_fault(node: str, sent: int, most: int, target: Target) -> str:
-    return (
-        f"node {node!r}: axons_out_per_core needs {sent} axons on one core, the target has {most}; "
-        f"{REMEDIES['axons_out_per_core']} (target {target.name})"
-    )
+    limit = "axons_out_per_core"
+    return f"{Fault(node, limit, sent, most, 'axons', REMEDIES[limit])} (target {target.name})"
 
 
 def _slots(graph: Graph, layers: Sequence[Layer], cutter: Cutter, packing: Packing) -> Slots:
