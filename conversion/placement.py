@@ -150,8 +150,9 @@ def homes(graph: Graph, placement: Placement) -> dict[str, IntArray]:
 
 def followers_of(graph: Graph) -> dict[str, str]:
     """By node the first that reads it; one that reads it over a loop only if no other does."""
-    edges = sorted(reversed(graph.edges), key=lambda edge: not edge.recurrent)
-    return {edge.source: edge.target for edge in edges}
+    loops = [edge for edge in graph.edges if edge.recurrent]
+    plain = [edge for edge in graph.edges if not edge.recurrent]
+    return {edge.source: edge.target for edge in reversed(plain + loops)}
 
 
 def _home(
