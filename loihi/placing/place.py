@@ -132,12 +132,16 @@ def _partition(layers: Sequence[Layer], cutter: Cutter) -> Packing:
     """
     found: list[tuple[int, float, Packing]] = []
     fault: GraphError | None = None
+    seen = set()
     for slack in SLACKS:
         try:
             packing = _repaired(layers, cutter, slack)
         except GraphError as error:
             fault = error
             continue
+        if packing.tilings in seen:
+            continue
+        seen.add(packing.tilings)
         copies = float(traffic_of(layers, packing, {}).copies.sum())
         found.append((packing.cores, copies, packing))
     if not found:
