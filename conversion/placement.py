@@ -139,7 +139,7 @@ def homes(graph: Graph, placement: Placement) -> dict[str, IntArray]:
             why = "there is no such node" if node is None else f"it runs on the {node.runs_on}"
             raise GraphError(f"placement of {name!r}: {why}; leave it out")
     found: dict[str, IntArray] = {}
-    followers = {edge.source: edge.target for edge in reversed(graph.edges)}
+    followers = followers_of(graph)
 
     def find(name: str) -> IntArray:
         # What holds no neurons lies with the neurons behind it, which a loop may put before it.
@@ -152,6 +152,13 @@ def homes(graph: Graph, placement: Placement) -> dict[str, IntArray]:
         return found[name]
 
     return {node.name: find(node.name) for node in graph.nodes}
+
+
+def followers_of(graph: Graph) -> dict[str, str]:
+    """By node the first that reads it; one that reads it over a loop only if no other does."""
+    loops = [edge for edge in graph.edges if edge.recurrent]
+    plain = [edge for edge in graph.edges if not edge.recurrent]
+    return {edge.source: edge.target for edge in reversed(plain + loops)}
 
 
 def _home(node: Node, placement: Placement, behind: IntArray | None) -> IntArray:

@@ -12,10 +12,10 @@ from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.nodes import LIF, Delta, LinearAttention, Node
 from conversion.placement import NOWHERE, Placement
+from conversion.reach import CONNECTIONS, destinations, synapses_of
 from sims.fast.kernels import payload_bits
 from sims.fast.past import key_of
 from sims.fast.rows import Rows, dense
-from sims.reach import CONNECTIONS, destinations, synapses_of
 
 WORK_FIELDS = (
     "spikes", "messages", "message_bits", "synaptic_operations", "updates_active", "updates_idle",
