@@ -140,7 +140,11 @@ def homes(graph: Graph, placement: Placement) -> dict[str, IntArray]:
             raise GraphError(f"placement of {name!r}: {why}; leave it out")
     found: dict[str, IntArray] = {}
     followers = {edge.source: edge.target for edge in reversed(graph.edges)}
-    for node in reversed(graph.order):
+    # In a loop a connection may come before the neurons it feeds, so what is placed goes first.
+    held = [n for n in graph.order if n.name in placement.parts or n.kind in PLACED_KINDS]
+    named = {n.name for n in held}
+    others = [n for n in reversed(graph.order) if n.name not in named]
+    for node in (*held, *others):
         found[node.name] = _home(node, placement, found, followers.get(node.name))
     return found
 

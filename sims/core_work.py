@@ -1,4 +1,4 @@
-"""The work of one node by core, and the messages it puts on the mesh."""
+"""The work of one node by core."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import numpy.typing as npt
 from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.nodes import LIF, Delta, LinearAttention, Node
-from conversion.placement import NOWHERE, Placement
 from sims.fast.payload import payload_bits
 from sims.fast.rows import Rows, dense
-from sims.reach import CONNECTIONS, destinations, synapses_of
+from sims.reach import CONNECTIONS, synapses_of
 
 WORK_FIELDS = (
     "spikes", "messages", "message_bits", "synaptic_operations", "updates_active", "updates_idle",
 )  # fmt: skip
-LINK_FIELDS = ("copies", "hops_east_west", "hops_north_south", "between_chips", "off_mesh")
-SPIKES, MESSAGES, BITS, OPERATIONS, ACTIVE, IDLE = range(len(WORK_FIELDS))
+LOAD_FIELDS = ("product_operations", "memory_words")
+FIELDS = (*WORK_FIELDS, *LOAD_FIELDS)
+SPIKES, MESSAGES, BITS, OPERATIONS, ACTIVE, IDLE, PRODUCTS, WORDS = range(len(FIELDS))
+WEIGHTS_PER_WORD = 8
+"""Weights that one read of synaptic memory brings: 64 bits of 8-bit weights; our choice."""
 Signals = Mapping[tuple[str, str], Any]
 Key = tuple[str, str]
 
@@ -70,6 +72,8 @@ class _Synapses:
         if events.size:
             met = np.bincount(events, minlength=int(reach.unit.max(initial=0)) + 1)
             np.add.at(work[OPERATIONS], reach.core, met[reach.unit] * reach.synapses)
+            words = -(-reach.synapses // WEIGHTS_PER_WORD)
+            np.add.at(work[WORDS], reach.core, met[reach.unit] * words)
 
 
 class _Encoder:
@@ -106,10 +110,12 @@ class _Products:
         # Of a head's 2·d² products of a changed token, and d² of an open one, each of its d outputs
         # has its share.
         width = node.heads * node.head_dim
-        work[OPERATIONS] += node.head_dim * (
+        products = node.head_dim * (
             2 * by_core(self._home, np.repeat(changed, width), cores)
             + by_core(self._home, np.repeat(opened, width), cores)
         )
+        work[OPERATIONS] += products
+        work[PRODUCTS] += products
         _count_messages(self._home, values_of(signals[self._key]), work)
 
 
@@ -139,41 +145,3 @@ def _count_messages(home: IntArray, out: IntArray, work: IntArray) -> None:
         sent = flat[(home == core) & (flat != 0)]
         work[MESSAGES, core] += sent.size
         work[BITS, core] += payload_bits(sent[None])
-
-
-class Links:
-    """The way of every message of one node, known before it is sent.
-
-    Args:
-        graph: The graph.
-        source: The node that sends.
-        homes: Core of each value by node.
-        placement: The cores.
-    """
-
-    def __init__(
-        self, graph: Graph, source: str, homes: Mapping[str, IntArray], placement: Placement
-    ) -> None:
-        self._key, self._home = (source, "out"), homes[source]
-        value, target = destinations(graph, homes, source)
-        self._way = np.zeros((len(LINK_FIELDS), self._home.size), np.int64)
-        places = np.array([(c.chip, c.x, c.y) for c in placement.cores], np.int64)
-        on_mesh = target != NOWHERE
-        np.add.at(self._way[4], value[~on_mesh], 1)
-        value, target = value[on_mesh], target[on_mesh]
-        start, end = places[self._home[value]], places[target]
-        same = start[:, 0] == end[:, 0]
-        ways = (
-            np.ones_like(value),
-            np.where(same, np.abs(start[:, 1] - end[:, 1]), 0),
-            np.where(same, np.abs(start[:, 2] - end[:, 2]), 0),
-            (~same).astype(np.int64),
-        )
-        for total, way in zip(self._way, ways, strict=False):
-            np.add.at(total, value, way)
-
-    def count(self, signals: Signals, sent: IntArray) -> None:
-        """Add a frame's copies and hops to (fields, cores), on the core that sends."""
-        events = np.flatnonzero(values_of(signals[self._key]))
-        for total, way in zip(sent, self._way, strict=True):
-            np.add.at(total, self._home[events], way[events])

@@ -31,7 +31,7 @@ def state_bytes_per_value(node: Node) -> int:
 
 def weight_bytes(node: Node) -> int:
     """Bytes of a connection's weights: 1 each, and 1 where all synapses have the same."""
-    if node.kind in ("Dense", "Conv"):
+    if node.kind in ("Dense", "Conv", "Sparse"):
         weight: Any = node.attributes()["weight"]
         return int(weight.size)
     return 1 if node.kind in ("SumPool", "Skip", "Regroup") else 0
