@@ -91,7 +91,8 @@ class CoreCounter:
         self._placement = placement
         self._homes = homes(graph, placement)
         placed = [node for node in graph.order if node.runs_on == "neurocore"]
-        self._workers = [w for n in placed if (w := worker_of(graph, n, self._homes)) is not None]
+        found = {node.name: worker_of(graph, node, self._homes) for node in placed}
+        self._workers = {name: worker for name, worker in found.items() if worker is not None}
         senders = [node.name for node in placed if state_bytes_per_value(node)]
         self._flows = FlowCounter(graph, senders, self._homes, len(placement.cores))
         self._work: list[IntArray] = []
@@ -101,10 +102,14 @@ class CoreCounter:
     def __call__(self, signals: Mapping[tuple[str, str], object]) -> None:
         """Count one frame of values by node and port."""
         work = np.zeros((len(FIELDS), len(self._placement.cores)), np.int64)
-        for worker in self._workers:
+        for worker in self._workers.values():
             worker.count(signals, work)
         self._work.append(work)
         self._sent.append(self._flows.count(signals))
+
+    def restart(self) -> None:
+        """Forget the frames seen so far, for another clip of the same network."""
+        self._work, self._sent = [], []
 
     def counts(self) -> CoreCounts:
         """The counts of the frames seen so far."""
@@ -141,10 +146,9 @@ class CoreCounter:
             if isinstance(node, Sparse):
                 total += np.bincount(home[node.targets], minlength=total.size)
             elif weight is not None and node.runs_on == "neurocore":
-                channel = np.arange(home.size) % weight.shape[0]
-                pairs = np.unique(np.stack((home, channel)), axis=1)
-                each = weight.size // weight.shape[0]
-                total += each * np.bincount(pairs[0], minlength=total.size)
+                needed = np.zeros((total.size, weight.shape[0]), np.bool_)
+                needed[home, np.arange(home.size) % weight.shape[0]] = True
+                total += weight.size // weight.shape[0] * needed.sum(axis=1)
             elif node.kind in ("SumPool", "Skip", "Regroup"):
                 total[np.unique(home)] += 1
         return total

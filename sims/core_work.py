@@ -11,7 +11,6 @@ import numpy.typing as npt
 from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.nodes import LIF, Delta, LinearAttention, Node
-from sims.fast.payload import payload_bits
 from sims.fast.rows import Rows, dense
 from sims.reach import CONNECTIONS, synapses_of
 
@@ -71,9 +70,9 @@ class _Synapses:
         events = np.flatnonzero(values_of(signals[self._feed])) // reach.divisor
         if events.size:
             met = np.bincount(events, minlength=int(reach.unit.max(initial=0)) + 1)
-            np.add.at(work[OPERATIONS], reach.core, met[reach.unit] * reach.synapses)
+            add_at(work[OPERATIONS], reach.core, met[reach.unit] * reach.synapses)
             words = -(-reach.synapses // WEIGHTS_PER_WORD)
-            np.add.at(work[WORDS], reach.core, met[reach.unit] * words)
+            add_at(work[WORDS], reach.core, met[reach.unit] * words)
 
 
 class _Encoder:
@@ -89,7 +88,7 @@ class _Encoder:
         active = by_core(self._home, np.repeat(opened, self._channels), cores)
         work[ACTIVE] += active
         work[IDLE] += np.bincount(self._home, minlength=cores) - active
-        _count_messages(self._home, values_of(signals[self._key]), work)
+        count_messages(self._home, values_of(signals[self._key]), work)
 
 
 class _Products:
@@ -116,7 +115,7 @@ class _Products:
         )
         work[OPERATIONS] += products
         work[PRODUCTS] += products
-        _count_messages(self._home, values_of(signals[self._key]), work)
+        count_messages(self._home, values_of(signals[self._key]), work)
 
 
 class _Population:
@@ -139,9 +138,20 @@ def _opened(signals: Signals, gate: Key, stage: int) -> npt.NDArray[np.bool_]:
     return np.asarray(values_of(signals[gate])[stage] == 1)
 
 
-def _count_messages(home: IntArray, out: IntArray, work: IntArray) -> None:
+def count_messages(home: IntArray, out: IntArray, work: IntArray) -> None:
+    """Add a node's messages, and the bits of their payloads, to (fields, cores)."""
     flat = out.reshape(-1)
-    for core in np.unique(home[flat != 0]):
-        sent = flat[(home == core) & (flat != 0)]
-        work[MESSAGES, core] += sent.size
-        work[BITS, core] += payload_bits(sent[None])
+    sent = np.flatnonzero(flat)
+    add_at(work[MESSAGES], home[sent], np.ones(sent.size, np.int64))
+    add_at(work[BITS], home[sent], bits_of(flat[sent]))
+
+
+def bits_of(values: IntArray) -> IntArray:
+    """Bits of each whole number as the shortest two's complement, for |x| below 2⁵²."""
+    rest = np.where(values >= 0, values, ~values)
+    return np.frexp(rest.astype(np.float64))[1].astype(np.int64) + 1
+
+
+def add_at(total: IntArray, place: IntArray, values: IntArray) -> None:
+    """``total[place] += values``, places standing several times; sums stay below 2⁵³."""
+    total += np.bincount(place, values, total.size).astype(np.int64)

@@ -11,10 +11,13 @@ import numpy as np
 from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.placement import NOWHERE, Placement
-from sims.core_work import values_of
+from sims.core_work import add_at, bits_of, values_of
 from sims.reach import destinations
 
 LINK_FIELDS = ("copies", "hops_east_west", "hops_north_south", "between_chips", "off_mesh")
+
+TABLE_MAX = 2**26
+"""Pairs of cores up to which a table is quicker than sorting, and small enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +57,9 @@ class FlowCounter:
             value, target = destinations(graph, homes, name)
             keys.append(homes[name][value] * (cores + 1) + target + 1)  # NOWHERE is −1
             self._values.append((name, graph.by_name[name].kind == "LIF", value))
-        self._pairs, place = np.unique(np.concatenate(keys), return_inverse=True)
+        self._pairs, place = numbered(np.concatenate(keys), cores * (cores + 1))
         ends = np.cumsum([value.size for _, _, value in self._values])
-        self._place = np.split(place.reshape(-1), ends[:-1]) if self._values else []
+        self._place = np.split(place, ends[:-1]) if self._values else []
         self._span = cores + 1
 
     def count(self, signals: Mapping[tuple[str, str], Any]) -> IntArray:
@@ -68,7 +71,7 @@ class FlowCounter:
             pair = place[going]
             found[0] += np.bincount(pair, minlength=self._pairs.size)
             bits = np.ones(going.size, np.int64) if spikes else bits_of(sent[going])
-            np.add.at(found[1], pair, bits)
+            add_at(found[1], pair, bits)
         return found
 
     def flows(self, frames: Sequence[IntArray]) -> Flows:
@@ -78,10 +81,22 @@ class FlowCounter:
         return Flows(source, target - 1, found[:, 0], found[:, 1])
 
 
-def bits_of(values: IntArray) -> IntArray:
-    """Bits of each whole number as the shortest two's complement, for |x| below 2⁵²."""
-    rest = np.where(values >= 0, values, ~values)
-    return np.frexp(rest.astype(np.float64))[1].astype(np.int64) + 1
+def numbered(keys: IntArray, span: int) -> tuple[IntArray, IntArray]:
+    """The different keys, ascending, and the place of each key among them.
+
+    Args:
+        keys: From 0 to below span.
+        span: Above every key.
+    """
+    if span > TABLE_MAX:
+        found, place = np.unique(keys, return_inverse=True)
+        return found, place.reshape(-1)
+    seen = np.zeros(span, np.bool_)
+    seen[keys] = True
+    found = np.flatnonzero(seen)
+    table = np.zeros(span, np.int32)
+    table[found] = np.arange(found.size, dtype=np.int32)
+    return found, table[keys].astype(np.int64)
 
 
 def links_of(flows: Flows, placement: Placement) -> dict[str, IntArray]:

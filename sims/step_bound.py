@@ -43,7 +43,8 @@ class StepTimes:
     """Step time of every frame.
 
     Args:
-        ns: Nanoseconds that one step takes when every layer is as busy as in this frame, T values.
+        ns: Nanoseconds that a frame's steps take when every layer is as busy as in this frame, T
+            values; in a spatial mapping a frame has one step in each layer.
         unknown: What takes time and is not in it.
         bottlenecks: What each of the T steps waits for.
         loads: Nanoseconds by resource, place and frame, where an event of it has a time.
@@ -56,13 +57,16 @@ class StepTimes:
 
 
 def bound_steps(
-    done: Done, frames: int, table: TimingTable, unknown: tuple[str, ...] = ()
+    done: Done, barriers: Sequence[int], table: TimingTable, unknown: tuple[str, ...] = ()
 ) -> StepTimes:
-    """Bound the step time of each frame from below.
+    """Bound the time of each frame's steps from below.
+
+    Of several steps each lasts as long as its slowest part, so together they last at least as long
+    as any part needs for all of them.
 
     Args:
         done: Events by kind, place and frame; kinds of :data:`~sims.timing_table.TIMED`.
-        frames: Frames T.
+        barriers: Steps of each frame, T values: 1 where a frame is worked on in one step.
         table: Times per event.
         unknown: What is not among the events.
 
@@ -72,8 +76,8 @@ def bound_steps(
     loads = {resource: _loads(done, events, table) for resource, events in RESOURCES.items()}
     floor = table.values["step"] or Fraction(0)
     ns, waits = [], []
-    for frame in range(frames):
-        slowest, where = floor, Bottleneck(BARRIER, -1)
+    for frame, steps in enumerate(barriers):
+        slowest, where = steps * floor, Bottleneck(BARRIER, -1)
         for resource, places in loads.items():
             for place, load in places.items():
                 if load[frame] > slowest:

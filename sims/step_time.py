@@ -23,8 +23,7 @@ from sims.step_bound import StepTimes, bound_steps
 from sims.timing_table import TimingTable
 
 if TYPE_CHECKING:
-    from sims.core_counts import CoreCounts
-    from sims.mesh_traffic import Traffic
+    from sims.placed_run import PlacedRun
 
 UNCOUNTED = ("synaptic memory reads", "time between cores")
 """What nobody counted where only nodes were counted."""
@@ -56,23 +55,20 @@ def step_times(
                 for frame, number in enumerate(count):
                     total[frame] += share * int(number)
     missing = UNCOUNTED if any(node.events_sent.any() for node in inside) else ()
-    return bound_steps(done, frames, table, (*missing, *work_elsewhere(counts)))
+    return bound_steps(done, (1,) * frames, table, (*missing, *work_elsewhere(counts)))
 
 
-def placed_step_times(
-    cores: CoreCounts, traffic: Traffic, counts: Mapping[str, NodeCounts], table: TimingTable
-) -> StepTimes:
-    """Bound the step time of each frame from below, each event on the core or link it happens on.
+def placed_step_times(run: PlacedRun, table: TimingTable) -> StepTimes:
+    """Bound the time of each frame from below, each event on the core or link it happens on.
 
     Args:
-        cores: Events by core.
-        traffic: Messages by link of the mesh.
-        counts: Counts by node of the same run; only what lies off the neurocores is read.
+        run: Events by core and link.
         table: Times per event.
 
     Returns:
-        The times, what they leave out, and which core and resource each step waits for.
+        The times, what they leave out, and which core and resource each frame waits for.
     """
+    cores = run.cores
     products = cores.loads["product_operations"]
     by_event = {
         "synaptic_operation": cores.work["synaptic_operations"] - products,
@@ -80,14 +76,14 @@ def placed_step_times(
         "neuron_update_active": cores.work["updates_active"],
         "neuron_update_idle": cores.work["updates_idle"],
         "synaptic_memory_read": cores.loads["memory_words"],
-        "link_message": traffic.messages,
+        "link_message": run.traffic.messages,
     }
     done = {
         event: {place: found[:, place].tolist() for place in np.flatnonzero(found.any(axis=0))}
         for event, found in by_event.items()
     }
     between = ("links between chips",) if cores.links["between_chips"].any() else ()
-    return bound_steps(done, cores.frames, table, (*between, *work_elsewhere(counts)))
+    return bound_steps(done, run.steps, table, (*between, *work_elsewhere(run.counts)))
 
 
 def events_of(node: NodeCounts) -> dict[str, NDArray[np.int64]]:
