@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "simulate": "run a graph file on the reference simulator, the fast one, or Lava",
     "check": "judge a finished run against a budget file",
     "energy": "price a finished run by several cost tables, and say what the verdict hangs on",
+    "study": "model a finished run on a chip: cores, bottleneck, frames per second, energy",
     "judge": "train what drives the recovery gates, against the true error of pruned output",
     "flow": "train RAFT-small on built-in scenes, and measure the motion sources",
     "scene": "write built-in street scenes as video with exact ground truth",
