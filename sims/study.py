@@ -19,6 +19,10 @@ FORMAT = 1
 BASELINE_TABLE = "xavier"
 USUAL_FPS = 30.0
 """Frames per second of a camera, for clips that name none."""
+NOT_PLACED = (
+    "work spread evenly over the fewest cores that sizes allow; whether the chip can hold the "
+    "network is not asked, and Loihi 1 for one sends binary spikes only"
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ def notes(study: Study) -> list[tuple[str, str]]:
     """What was left out, and the baselines, as pairs of a heading and a text."""
     found = [(f"variant {v}", text) for v, text in VARIANTS.items()]
     found += [(f"mapping {m}", text) for m, text in MAPPINGS.items()]
+    unplaced = sorted({case.chip for case in study.cases if not case.placed})
+    found += [(f"{chip} (not placed)", NOT_PLACED) for chip in unplaced]
     missing: dict[str, set[str]] = {}
     for case in study.cases:
         missing.setdefault(f"time not in it, {case.chip}", set()).update(case.times.unknown)

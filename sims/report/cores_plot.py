@@ -12,6 +12,7 @@ from sims.report.mesh_plot import busy_shares
 from sims.report.style import BLUE, DARK, GREEN, ORANGE, RED, new_figure, save_figure
 
 CORES_MAX = 20
+UNITS = ((1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 RESOURCE_COLOURS = {"synapses": BLUE, "neurons": ORANGE, "synaptic memory": GREEN}
 
 
@@ -29,7 +30,9 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
     placement = run.cores.placement
     busy = busy_shares(case, len(placement.cores))
     first = sorted(placement.used, key=lambda core: -busy[core])[:CORES_MAX]
-    means = resource_us(case)
+    frame_ns = float(case.frame_ns)
+    ns, unit = next((n, u) for n, u in UNITS if frame_ns >= n or n == 1.0)
+    frame, means = frame_ns / ns, resource_times(case, ns)
     shown = [r for r in RESOURCE_COLOURS if means.get(r)]
     figure = new_figure(9.6, 1.5 + 0.34 * len(first))
     axes = figure.subplots()
@@ -38,8 +41,7 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
         places = np.arange(len(first)) + each * (row - (len(shown) - 1) / 2)
         values = [means[resource].get(core, 0.0) for core in first]
         axes.barh(places, values, each, color=RESOURCE_COLOURS[resource], label=resource)
-    frame_us = float(case.frame_ns) / 1e3
-    axes.axvline(frame_us, color=RED, linewidth=1.5, label=f"a frame: ≥ {frame_us:,.3g} µs")
+    axes.axvline(frame, color=RED, linewidth=1.5, label=f"a frame: ≥ {frame:.3g} {unit}")
     labels = [_label(run, core) for core in first]
     axes.set_yticks(range(len(first)), labels, fontsize=8)
     waits = {w.place for w in case.times.bottlenecks[case.steady] if w.resource in shown}
@@ -49,11 +51,11 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
             tick.set_fontweight("bold")
     axes.invert_yaxis()
     axes.margins(y=0.01)
-    axes.set_xlim(0, 1.02 * max(frame_us, 1e-9))
+    axes.set_xlim(0, 1.02 * frame)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel("modelled time per frame in µs, mean without the first; bottleneck in red",
+    axes.set_xlabel(f"modelled time per frame in {unit}, mean without the first; bottleneck in red",
                     color=DARK)  # fmt: skip
     axes.set_title(
         f"Busiest {len(first)} of {case.cores} cores: {case.variant}, {case.mapping} mapping on "
@@ -63,13 +65,13 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def resource_us(case: DeploymentCase) -> dict[str, dict[int, float]]:
-    """Mean time per frame in microseconds by resource and core, links left out."""
+def resource_times(case: DeploymentCase, ns: float) -> dict[str, dict[int, float]]:
+    """Mean time per frame by resource and core, in units of some nanoseconds; links left out."""
     found: dict[str, dict[int, float]] = {}
     for resource, places in (case.times.loads or {}).items():
         for place, load in places.items() if resource != "links" else ():
             kept = load[case.steady]
-            found.setdefault(resource, {})[place] = float(sum(kept) / len(kept)) / 1e3
+            found.setdefault(resource, {})[place] = float(sum(kept) / len(kept)) / ns
     return found
 
 

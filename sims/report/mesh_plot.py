@@ -51,9 +51,10 @@ def draw_mesh(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
         _links(axes, chip, links, colours[1])
     _legend(figure, list(panels), colours, case)
     left_out = len(placement.chips) - len(chips)
+    missing = f", {left_out} less busy ones not drawn" if left_out else ""
     figure.suptitle(
         f"{case.variant}, {case.mapping} mapping on {case.chip}: {case.cores} cores of "
-        f"{case.chips} chips{f', {left_out} less busy chips not drawn' if left_out else ''}",
+        f"{case.chips} chip{'' if case.chips == 1 else 's'}{missing}",
         fontsize=10, x=0.01, ha="left",
     )  # fmt: skip
     return save_figure(figure, path)
