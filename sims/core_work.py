@@ -11,8 +11,8 @@ import numpy.typing as npt
 from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.nodes import LIF, Delta, LinearAttention, Node
+from conversion.reach import CONNECTIONS, synapses_of
 from sims.fast.rows import Rows, dense
-from sims.reach import CONNECTIONS, synapses_of
 
 WORK_FIELDS = (
     "spikes", "messages", "message_bits", "synaptic_operations", "updates_active", "updates_idle",

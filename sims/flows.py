@@ -11,8 +11,8 @@ import numpy as np
 from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.placement import NOWHERE, Placement
+from conversion.reach import destinations
 from sims.core_work import add_at, bits_of, values_of
-from sims.reach import destinations
 
 LINK_FIELDS = ("copies", "hops_east_west", "hops_north_south", "between_chips", "off_mesh")
 

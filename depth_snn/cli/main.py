@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "import": "turn a network of another tool into an integer graph file",
     "export": "turn an integer graph file into a network of another tool",
     "simulate": "run a graph file on the reference simulator, the fast one, or Lava",
+    "place": "place a graph file on the cores of a Loihi, under every limit of it",
     "check": "judge a finished run against a budget file",
     "energy": "price a finished run by several cost tables, and say what the verdict hangs on",
     "study": "model a finished run on a chip: cores, bottleneck, frames per second, energy",

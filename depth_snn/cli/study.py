@@ -95,6 +95,7 @@ def _placements(
     if any(given.values()):
         return {m: load_placement(path) for m, path in given.items() if path is not None}, {}
     from loihi.placing.place import place
+    from loihi.preflight import preflight
     from loihi.target import load_target
 
     target = load_target(args.target)
@@ -102,6 +103,7 @@ def _placements(
     refused: dict[str, str] = {}
     for mapping in MAPPINGS:
         try:
+            preflight(graph, target, mapping=mapping).refuse()
             found[mapping] = place(graph, target, mapping=mapping, seed=args.seed).placement
         except GraphError as error:
             refused[mapping] = str(error)

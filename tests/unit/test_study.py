@@ -13,12 +13,12 @@ from conversion.graph import Graph
 from conversion.graph_file import load_graph
 from conversion.nodes import Dense, Sparse
 from conversion.placement_file import save_placement
+from conversion.reach import synapses_of
 from depth_snn.cli.main import main
 from sims.core_counts import count_cores
 from sims.deployment import chip_model, model_placed
 from sims.inputs_file import load_arrays
 from sims.placed_run import DENSE, PRUNED, RECOVERED, PlacedRun, count_placed, variants_of
-from sims.reach import synapses_of
 from sims.step_bound import Bottleneck, bound_steps
 from sims.timing_table import load_timing
 from tests.conformance.cases import CASES

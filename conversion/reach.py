@@ -10,10 +10,19 @@ import numpy as np
 
 from conversion.graph import Edge, Graph
 from conversion.node import IntArray
-from conversion.nodes import Conv, Dense, LinearAttention, Node, Regroup, Skip, Sparse, SumPool
+from conversion.nodes import (
+    Conv,
+    Dense,
+    LinearAttention,
+    Node,
+    Regroup,
+    Skip,
+    Sparse,
+    SumPool,
+)
 from conversion.placement import NOWHERE
 
-CONNECTIONS = (Dense, Conv, SumPool, Skip, Regroup, Sparse)
+CONNECTIONS = (Dense, Sparse, Conv, SumPool, Skip, Regroup)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +77,9 @@ def synapses_of(node: Node, home: IntArray) -> Reach:
         return _reach(int(node.weight.shape[1]), unit, home, np.ones(home.size, np.int64))
     if isinstance(node, Conv):
         return _convolution(node, home)
+    if isinstance(node, Sparse):
+        source = np.repeat(np.arange(node.sources), np.diff(node.starts))
+        return _reach(1, source, home[node.targets], np.ones(source.size, np.int64))
     if isinstance(node, SumPool):
         position, output = taps_of(node)
         channel = np.arange(node.channels)
@@ -80,9 +92,6 @@ def synapses_of(node: Node, home: IntArray) -> Reach:
         taken = np.repeat(read >= 0, node.channels)
         unit = (read[:, None] * node.channels + channel).reshape(-1)[taken]
         return _reach(1, unit, home[taken], np.ones(unit.size, np.int64))
-    if isinstance(node, Sparse):
-        unit = np.repeat(np.arange(node.starts.size - 1), np.diff(node.starts))
-        return _reach(1, unit, home[node.targets], np.ones(unit.size, np.int64))
     return _straight(home)
 
 

@@ -1,0 +1,1 @@
+"""Placing a graph's neurons on the cores of a target."""
