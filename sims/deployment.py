@@ -7,7 +7,7 @@ is unknown. What is missing is named beside each of them. Nothing here is measur
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -88,6 +88,20 @@ class DeploymentCase:
     def frames_per_s(self) -> float:
         """Frames per second at the most."""
         return float(10**9 / self.frame_ns)
+
+    def frames_per_s_of(self, cores: Collection[int]) -> float:
+        """Frames per second at the most, were there only some of the cores; links are left out.
+
+        Args:
+            cores: Indices of cores, at least one of which does something.
+        """
+        kept: list[Fraction] = []
+        for resource, places in (self.times.loads or {}).items():
+            chosen = [load for place, load in places.items() if place in cores]
+            for load in chosen if resource != "links" else ():
+                kept = [max(pair) for pair in zip(kept or load, load, strict=True)]
+        steady = kept[self.steady]
+        return float(10**9 * len(steady) / sum(steady, Fraction(0)))
 
     @property
     def latency_ms(self) -> float:
@@ -192,6 +206,14 @@ def _in_words(wait: Bottleneck, run: PlacedRun | None) -> str:
     core, nodes = placement.cores[wait.place], nodes_on(placement, wait.place)
     held = ", ".join(nodes[:2]) + (f" and {len(nodes) - 2} more" if len(nodes) > 2 else "")
     return f"{wait.resource} of core {wait.place} at {core.chip}:({core.x},{core.y}): {held}"
+
+
+def pruned_cores(graph: Graph, placement: Placement) -> set[int]:
+    """Cores that hold gated nodes and their synapses, and nothing else."""
+    gated = {n.name for n in graph.nodes if getattr(n, "gated", False)}
+    inside = {p.core for name, ps in placement.parts.items() for p in ps if name in gated}
+    outside = {p.core for name, ps in placement.parts.items() for p in ps if name not in gated}
+    return inside - outside
 
 
 def nodes_on(placement: Placement, core: int) -> list[str]:

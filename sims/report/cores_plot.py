@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from sims.deployment import DeploymentCase, nodes_on
 from sims.placed_run import PlacedRun
 from sims.report.mesh_plot import busy_shares
-from sims.report.style import BLUE, DARK, GREEN, ORANGE, RED, new_figure, save_figure
+from sims.report.style import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, new_figure, save_figure
+from sims.timing_table import load_timing
 
 CORES_MAX = 20
 UNITS = ((1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -17,7 +19,7 @@ RESOURCE_COLOURS = {"synapses": BLUE, "neurons": ORANGE, "synaptic memory": GREE
 
 
 def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
-    """Bars by resource of the busiest cores, and the time of a frame.
+    """Bars by resource of the busiest cores, the time of a frame, and memory.
 
     Args:
         case: The run's modelled times.
@@ -34,16 +36,15 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
     ns, unit = next((n, u) for n, u in UNITS if frame_ns >= n or n == 1.0)
     frame, means = frame_ns / ns, resource_times(case, ns)
     shown = [r for r in RESOURCE_COLOURS if means.get(r)]
-    figure = new_figure(9.6, 1.5 + 0.34 * len(first))
-    axes = figure.subplots()
+    figure = new_figure(10.8, 1.5 + 0.34 * len(first))
+    axes, memory = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
     each = 0.8 / max(1, len(shown))
     for row, resource in enumerate(shown):
         places = np.arange(len(first)) + each * (row - (len(shown) - 1) / 2)
         values = [means[resource].get(core, 0.0) for core in first]
         axes.barh(places, values, each, color=RESOURCE_COLOURS[resource], label=resource)
     axes.axvline(frame, color=RED, linewidth=1.5, label=f"a frame: ≥ {frame:.3g} {unit}")
-    labels = [_label(run, core) for core in first]
-    axes.set_yticks(range(len(first)), labels, fontsize=8)
+    axes.set_yticks(range(len(first)), [_label(run, core) for core in first], fontsize=8)
     waits = {w.place for w in case.times.bottlenecks[case.steady] if w.resource in shown}
     for tick, core in zip(axes.get_yticklabels(), first, strict=True):
         if core in waits:
@@ -52,17 +53,32 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
     axes.invert_yaxis()
     axes.margins(y=0.01)
     axes.set_xlim(0, 1.02 * frame)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(f"modelled time per frame in {unit}, mean without the first; bottleneck in red",
-                    color=DARK)  # fmt: skip
+    bottleneck = "the bottleneck in red" if waits & set(first) else f"frames wait for: {case.waits}"
+    axes.set_xlabel(f"modelled time per frame in {unit}, mean without the first; {bottleneck}")
     axes.set_title(
         f"Busiest {len(first)} of {case.cores} cores: {case.variant}, {case.mapping} mapping on "
         f"{case.chip}", loc="left", fontsize=10,
     )  # fmt: skip
-    figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    _memory(memory, case, run, first)
+    for panel in (axes, memory):
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="x", color="#DDDDDD", linewidth=0.6)
+        panel.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=6, fontsize=8, frameon=False)
     return save_figure(figure, path)
+
+
+def _memory(axes: Axes, case: DeploymentCase, run: PlacedRun, first: list[int]) -> None:
+    """Bytes of weights and state, of what a core holds."""
+    size = load_timing(case.chip).values["memory_bytes_per_core"]
+    unit = "KiB" if size is None else "% of a core"
+    each = 1024.0 if size is None else float(size) / 100
+    places, before = np.arange(len(first)), np.zeros(len(first))
+    for what, colour in (("state", SKY), ("weight", PURPLE)):
+        held = getattr(run.cores, f"{what}_bytes")[first] / each
+        axes.barh(places, held, 0.8, before, color=colour, label=f"bytes of {what}s")
+        before += held
+    axes.set_xlabel(f"memory, {unit}")
 
 
 def resource_times(case: DeploymentCase, ns: float) -> dict[str, dict[int, float]]:

@@ -42,9 +42,10 @@ def write_study(study: Study, runs: Sequence[PlacedRun], chip: str, out_dir: Pat
         bars = draw_cores(case, run, out_dir / f"cores_{run.mapping}.png")
         pictures += [
             (data_uri(mesh), f"Cores of the {run.mapping} mapping on their chips, darker where "
-             "busier, and the messages on each link. Red: what most frames wait for."),
+             "busier, and the messages on each link. Red: cores that frames wait for, if any."),
             (data_uri(bars), f"What each resource of the busiest cores of the {run.mapping} "
-             "mapping needs of a frame's time. Red: what most frames wait for."),
+             "mapping needs of a frame's time, and what the core keeps in memory. Red: cores "
+             "that frames wait for, if any."),
         ]  # fmt: skip
     table = load_timing(chip)
     rows = [(row, _value(value), table.notes[row]) for row, value in table.values.items()]
