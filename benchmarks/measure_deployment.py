@@ -27,7 +27,7 @@ from depth_snn.models.weights import save_model
 from loihi.placing.place import place
 from loihi.target import load_target
 from sims.calibration import load_calibration
-from sims.deployment import pruned_cores
+from sims.deployment import chip_model, pruned_cores
 from sims.footprint import state_bytes, weight_bytes
 from sims.inputs_file import load_arrays
 from sims.placed_run import DENSE, MAPPINGS, PRUNED, RECOVERED, SPATIAL, count_placed, variants_of
@@ -82,7 +82,7 @@ def study_of(network: str, frames: int, folder: Path) -> tuple[Study, Found]:
     placements = {m: place(graph, target, mapping=m).placement for m in MAPPINGS}
     clips = variants_of(graph, load_arrays(folder / "inputs.h5"))
     runs = count_placed(graph, clips, placements)
-    study = make_study(load_record(folder / "run.h5"), graph, runs, CHIP)
+    study = make_study(load_record(folder / "run.h5"), graph, runs, chip_model(CHIP))
     inside = pruned_cores(graph, placements[SPATIAL])
     blocks = {
         f"modelled_{network}_blocks_fps_{SHORT[variant]}": (case.frames_per_s_of(inside), "fps")

@@ -16,6 +16,7 @@ from conversion.graph_file import load_graph
 from loihi.placing.place import place
 from loihi.preflight import preflight
 from loihi.target import load_target
+from sims.deployment import chip_model
 from sims.inputs_file import load_arrays
 from sims.placed_run import DENSE, MAPPINGS, PRUNED, RECOVERED, count_placed, variants_of
 from sims.record_file import load_record
@@ -41,7 +42,7 @@ def main() -> None:
     preflight(graph, target).refuse()
     placements = {mapping: place(graph, target, mapping=mapping).placement for mapping in MAPPINGS}
     runs = count_placed(graph, variants_of(graph, inputs), placements)
-    study = make_study(record, graph, runs, "loihi2", ["loihi1"])
+    study = make_study(record, graph, runs, chip_model("loihi2"), [chip_model("loihi1")])
     print(study_text(study))
 
     spatial = {v: study.case(v, "spatial") for v in (DENSE, PRUNED, RECOVERED)}

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from conversion.graph import Graph
-from conversion.placement import Placement
+from conversion.placement import PLACED_KINDS, Placement
 from sims.core_counts import CoreCounts
 from sims.core_spread import fewest_cores
 from sims.cost_table import CostTable, load_table
@@ -109,16 +110,17 @@ class DeploymentCase:
         return float(self.passes * self.frame_ns) / 1e6
 
 
-def chip_model(name: str) -> ChipModel:
+def chip_model(name: str, timing: str | Path | None = None) -> ChipModel:
     """A chip with shipped times and prices.
 
     Args:
         name: For example "loihi2".
+        timing: Another timing table, by name or path.
 
     Raises:
         ConfigError: There is no timing or no cost table of that name.
     """
-    return ChipModel(name, load_timing(name), load_table(name))
+    return ChipModel(name, load_timing(timing or name), load_table(name))
 
 
 def model_placed(run: PlacedRun, graph: Graph, chip: ChipModel, period_us: float) -> DeploymentCase:
@@ -209,10 +211,21 @@ def _in_words(wait: Bottleneck, run: PlacedRun | None) -> str:
 
 
 def pruned_cores(graph: Graph, placement: Placement) -> set[int]:
-    """Cores that hold gated nodes and their synapses, and nothing else."""
-    gated = {n.name for n in graph.nodes if getattr(n, "gated", False)}
-    inside = {p.core for name, ps in placement.parts.items() for p in ps if name in gated}
-    outside = {p.core for name, ps in placement.parts.items() for p in ps if name not in gated}
+    """Cores of nothing but gated nodes that hear gated nodes alone, so that pruning spares them.
+
+    The embedding is gated but hears the stem, whose messages arrive whatever is pruned.
+    """
+    gated = {node.name for node in graph.nodes if getattr(node, "gated", False)}
+    spared: set[str] = set()
+    for node in graph.order:
+        heard = [edge.source for edge in graph.incoming[node.name] if edge.port != "gate"]
+        through = node.name in gated or node.kind not in PLACED_KINDS
+        if heard and through and all(source in gated | spared for source in heard):
+            spared.add(node.name)
+    inside, outside = (
+        {p.core for name, ps in placement.parts.items() if (name in spared) == kept for p in ps}
+        for kept in (True, False)
+    )
     return inside - outside
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from conversion.graph import Graph
 from sims.cost_table import TIERS, load_table
-from sims.deployment import DeploymentCase, chip_model, model_bound, model_placed
+from sims.deployment import ChipModel, DeploymentCase, model_bound, model_placed
 from sims.energy import estimate_energy
 from sims.energy_text import total_json
 from sims.energy_total import Baseline
@@ -54,8 +54,8 @@ def make_study(
     record: RunRecord,
     graph: Graph,
     runs: Sequence[PlacedRun],
-    chip: str,
-    others: Sequence[str] = (),
+    chip: ChipModel,
+    others: Sequence[ChipModel] = (),
     refused: Mapping[str, str] | None = None,
 ) -> Study:
     """Model every counted run on the chip it is placed on, and on others without a placement.
@@ -70,15 +70,11 @@ def make_study(
 
     Returns:
         The study.
-
-    Raises:
-        ConfigError: There is no timing or no cost table of a chip.
     """
     period_us = 1e6 / (record.fps or USUAL_FPS)
-    models = [chip_model(chip), *(chip_model(name) for name in others)]
-    cases = [model_placed(run, graph, models[0], period_us) for run in runs]
+    cases = [model_placed(run, graph, chip, period_us) for run in runs]
     by_variant = {run.variant: run.counts for run in reversed(runs)}
-    for model in models[1:]:
+    for model in others:
         for variant, counts in by_variant.items():
             bound = model_bound(variant, counts, graph, model, period_us)
             cases += [] if bound is None else [bound]

@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a token-serial placement (JSON), in place of our own")  # fmt: skip
     parser.add_argument("--chip", default="loihi2", metavar="NAME",
                         help="times and prices (default loihi2)")  # fmt: skip
+    parser.add_argument("--timing", type=Path, metavar="FILE",
+                        help="times of your own (TOML), in place of the chip's")  # fmt: skip
     parser.add_argument("--beside", default="loihi1", metavar="NAMES",
                         help="further chips, at the fewest cores they could have (default loihi1; "
                         "empty for none)")  # fmt: skip
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Place, count, model and print; returns the exit code."""
     from conversion.graph_file import load_graph
     from depth_snn.figures import write_text
+    from sims.deployment import chip_model
     from sims.inputs_file import load_arrays
     from sims.placed_run import count_placed, variants_of
     from sims.record_file import load_record
@@ -60,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     check_file_target("--json", args.json)
     if args.out is not None:
         check_folder_target("--out", args.out)
+    chip = chip_model(args.chip, args.timing)
+    others = [chip_model(name) for name in args.beside.split(",") if name]
     record = load_record(args.record)
     graph = load_graph(args.record.with_name("graph.h5"))
     inputs = load_arrays(args.record.with_name("inputs.h5"))
@@ -70,11 +75,10 @@ def run(args: argparse.Namespace) -> int:
         )
     placements, refused = _placements(args, graph)
     runs = count_placed(graph, variants_of(graph, inputs), placements)
-    others = [name for name in args.beside.split(",") if name]
-    study = make_study(record, graph, runs, args.chip, others, refused)
+    study = make_study(record, graph, runs, chip, others, refused)
     print(study_text(study))
     if args.out is not None:
-        print(f"wrote {write_study(study, runs, args.chip, args.out)}")
+        print(f"wrote {write_study(study, runs, chip, args.out)}")
     if args.json:
         write_text(args.json, json.dumps(study_json(study), indent=2, ensure_ascii=False) + "\n")
     return ExitCode.OK

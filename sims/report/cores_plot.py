@@ -11,19 +11,20 @@ from sims.deployment import DeploymentCase, nodes_on
 from sims.placed_run import PlacedRun
 from sims.report.mesh_plot import busy_shares
 from sims.report.style import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, new_figure, save_figure
-from sims.timing_table import load_timing
+from sims.timing_table import TimingTable
 
 CORES_MAX = 20
 UNITS = ((1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 RESOURCE_COLOURS = {"synapses": BLUE, "neurons": ORANGE, "synaptic memory": GREEN}
 
 
-def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
+def draw_cores(case: DeploymentCase, run: PlacedRun, table: TimingTable, path: Path) -> Path:
     """Bars by resource of the busiest cores, the time of a frame, and memory.
 
     Args:
         case: The run's modelled times.
         run: The run on its placement.
+        table: Sizes of a core.
         path: PNG to write.
 
     Returns:
@@ -59,7 +60,7 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
         f"Busiest {len(first)} of {case.cores} cores: {case.variant}, {case.mapping} mapping on "
         f"{case.chip}", loc="left", fontsize=10,
     )  # fmt: skip
-    _memory(memory, case, run, first)
+    _memory(memory, table, run, first)
     for panel in (axes, memory):
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="x", color="#DDDDDD", linewidth=0.6)
@@ -68,9 +69,9 @@ def draw_cores(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def _memory(axes: Axes, case: DeploymentCase, run: PlacedRun, first: list[int]) -> None:
+def _memory(axes: Axes, table: TimingTable, run: PlacedRun, first: list[int]) -> None:
     """Bytes of weights and state, of what a core holds."""
-    size = load_timing(case.chip).values["memory_bytes_per_core"]
+    size = table.values["memory_bytes_per_core"]
     unit = "KiB" if size is None else "% of a core"
     each = 1024.0 if size is None else float(size) / 100
     places, before = np.arange(len(first)), np.zeros(len(first))

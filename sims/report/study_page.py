@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from depth_snn.errors import InputError
+from sims.deployment import ChipModel
 from sims.placed_run import RECOVERED, PlacedRun
 from sims.report.cores_plot import draw_cores
 from sims.report.mesh_plot import draw_mesh
 from sims.report.write import data_uri, template, write_page
 from sims.study import HEAD, Study, case_cells, notes
-from sims.timing_table import load_timing
 
 
-def write_study(study: Study, runs: Sequence[PlacedRun], chip: str, out_dir: Path) -> Path:
+def write_study(study: Study, runs: Sequence[PlacedRun], chip: ChipModel, out_dir: Path) -> Path:
     """Write mesh_MAPPING.png, cores_MAPPING.png and study.html.
 
     Args:
@@ -39,7 +39,7 @@ def write_study(study: Study, runs: Sequence[PlacedRun], chip: str, out_dir: Pat
         if run.variant != RECOVERED or case is None:
             continue
         mesh = draw_mesh(case, run, out_dir / f"mesh_{run.mapping}.png")
-        bars = draw_cores(case, run, out_dir / f"cores_{run.mapping}.png")
+        bars = draw_cores(case, run, chip.timing, out_dir / f"cores_{run.mapping}.png")
         pictures += [
             (data_uri(mesh), f"Cores of the {run.mapping} mapping on their chips, darker where "
              "busier, and the messages on each link. Red: cores that frames wait for, if any."),
@@ -47,7 +47,7 @@ def write_study(study: Study, runs: Sequence[PlacedRun], chip: str, out_dir: Pat
              "mapping needs of a frame's time, and what the core keeps in memory. Red: cores "
              "that frames wait for, if any."),
         ]  # fmt: skip
-    table = load_timing(chip)
+    table = chip.timing
     rows = [(row, _value(value), table.notes[row]) for row, value in table.values.items()]
     page = template("study.html.j2").render(
         study=study, head=HEAD, cells=[case_cells(case) for case in study.cases],

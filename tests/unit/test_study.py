@@ -16,7 +16,7 @@ from conversion.placement_file import save_placement
 from conversion.reach import synapses_of
 from depth_snn.cli.main import main
 from sims.core_counts import count_cores
-from sims.deployment import chip_model, model_placed
+from sims.deployment import chip_model, model_placed, pruned_cores
 from sims.inputs_file import load_arrays
 from sims.placed_run import DENSE, PRUNED, RECOVERED, PlacedRun, count_placed, variants_of
 from sims.step_bound import Bottleneck, bound_steps
@@ -120,6 +120,13 @@ def test_opening_every_gate_costs_and_silence_saves(counted: tuple[Graph, list[P
         assert case.times.ns[1] == max(slowest, steps * 200)
         assert case.frames_per_s == pytest.approx(1e9 / float(case.times.ns[1]))
         assert case.tiers["operations"].unknown and case.frame_time_us >= 40_000.0
+    where = by[DENSE, "spatial"].cores.placement
+    inside = pruned_cores(graph, where)
+    held = {name for name, parts in where.parts.items() if parts[0].core in inside}
+    assert {"block1.q", "block1.h", "block2.out"} <= held
+    assert not {"embed", "stem1", "pixels.code", "gate.lif"} & held
+    blocks = {v: cases[v, "spatial"].frames_per_s_of(inside) for v in (DENSE, PRUNED)}
+    assert blocks[PRUNED] > blocks[DENSE] >= cases[DENSE, "spatial"].frames_per_s
     assert cases[DENSE, "spatial"].frames_per_s <= cases[PRUNED, "spatial"].frames_per_s
     energy = [cases[v, "serial"].tiers["operations"].lower_aj[1] for v in (DENSE, RECOVERED)]
     assert energy[0] > energy[1]
