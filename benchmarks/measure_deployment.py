@@ -40,6 +40,8 @@ COMMAND = "python benchmarks/measure_deployment.py"
 TARGET, CHIP, SCENE = "hala_point", "loihi2", "scene:street"
 NETWORKS = {"tiny": 12, "small": 6, "vit_tiny": 4}
 """Frames of each network."""
+OF_BLOCKS = "small"
+"""The network whose blocks are looked at alone too; the tiny one has no cores of blocks only."""
 SHORT = {DENSE: "dense", PRUNED: "pruned", RECOVERED: "recovered"}
 VIT_TINY = NetworkConfig(
     name="vit_tiny", height=224, width=224, stem=(24, 48, 96), dim=192, heads=(3,) * 12,
@@ -83,6 +85,8 @@ def study_of(network: str, frames: int, folder: Path) -> tuple[Study, Found]:
     clips = variants_of(graph, load_arrays(folder / "inputs.h5"))
     runs = count_placed(graph, clips, placements)
     study = make_study(load_record(folder / "run.h5"), graph, runs, chip_model(CHIP))
+    if network != OF_BLOCKS:
+        return study, {}
     inside = pruned_cores(graph, placements[SPATIAL])
     blocks = {
         f"modelled_{network}_blocks_fps_{SHORT[variant]}": (case.frames_per_s_of(inside), "fps")

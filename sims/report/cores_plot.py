@@ -75,11 +75,13 @@ def _memory(axes: Axes, table: TimingTable, run: PlacedRun, first: list[int]) ->
     unit = "KiB" if size is None else "% of a core"
     each = 1024.0 if size is None else float(size) / 100
     places, before = np.arange(len(first)), np.zeros(len(first))
-    for what, colour in (("state", SKY), ("weight", PURPLE)):
+    for what, words, colour in (("state", "state", SKY), ("weight", "weights", PURPLE)):
         held = getattr(run.cores, f"{what}_bytes")[first] / each
-        axes.barh(places, held, 0.8, before, color=colour, label=f"bytes of {what}s")
+        axes.barh(places, held, 0.8, before, color=colour, label=f"memory: {words}")
         before += held
     axes.set_xlabel(f"memory, {unit}")
+    if size is not None:
+        axes.set_xlim(0, max(100.0, float(before.max())))
 
 
 def resource_times(case: DeploymentCase, ns: float) -> dict[str, dict[int, float]]:
