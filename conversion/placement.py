@@ -139,14 +139,20 @@ def homes(graph: Graph, placement: Placement) -> dict[str, IntArray]:
             why = "there is no such node" if node is None else f"it runs on the {node.runs_on}"
             raise GraphError(f"placement of {name!r}: {why}; leave it out")
     found: dict[str, IntArray] = {}
-    followers = {edge.source: edge.target for edge in reversed(graph.edges)}
-    # In a loop a connection may come before the neurons it feeds, so what is placed goes first.
-    held = [n for n in graph.order if n.name in placement.parts or n.kind in PLACED_KINDS]
-    named = {n.name for n in held}
-    others = [n for n in reversed(graph.order) if n.name not in named]
-    for node in (*held, *others):
+    followers = followers_of(graph)
+    for name in placement.parts:  # a loop may lead to what stands in front
+        if graph.by_name[name].kind in PLACED_KINDS:
+            found[name] = _home(graph.by_name[name], placement, found, None)
+    for node in reversed(graph.order):
         found[node.name] = _home(node, placement, found, followers.get(node.name))
     return found
+
+
+def followers_of(graph: Graph) -> dict[str, str]:
+    """By node the first that reads it; one that reads it over a loop only if no other does."""
+    loops = [edge for edge in graph.edges if edge.recurrent]
+    plain = [edge for edge in graph.edges if not edge.recurrent]
+    return {edge.source: edge.target for edge in reversed(plain + loops)}
 
 
 def _home(
@@ -162,8 +168,9 @@ def _home(
         raise GraphError(f"placement: node {node.name!r} ({node.kind}) holds state; place it")
     if node.runs_on != "neurocore" or node.kind == "Delay":
         return np.full(size, NOWHERE)  # a delay lies in the synapses behind it
-    if follower is None or found[follower].size != size or (found[follower] == NOWHERE).any():
+    behind = found.get(follower or "")
+    if behind is None or behind.size != size or (behind == NOWHERE).any():
         raise GraphError(
             f"placement: node {node.name!r} ({node.kind}) feeds no placed neurons; place it"
         )
-    return found[follower]
+    return behind

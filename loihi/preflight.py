@@ -84,19 +84,17 @@ def preflight(graph: Graph, target: Target, *, mapping: str = "spatial") -> Pref
     bounds = interval_bounds(graph)
     used: dict[str, int] = {}
     faults: list[Fault] = []
-    warnings: list[str] = []
+    unusual: list[Fault] = []
     for name, node, value, what in _values(graph, layers, bounds):
         used[name] = max(used.get(name, 0), value)
         limit = target.limits[name]
         if limit.value is not None and value > limit.value:
             fault = Fault(node, name, value, limit.value, limit.unit, _remedy(name, what, target))
-            if limit.usual:
-                warnings.append(str(fault))
-            else:
-                faults.append(fault)
+            (unusual if limit.usual else faults).append(fault)
     for layer in layers:
         faults.extend(faults_of(layer, cutter))
     faults.extend(_whole(graph, layers, cutter))
+    warnings = _gathered(unusual)
     unknown = [n for n, limit in target.limits.items() if limit.value is None]
     if unknown:
         warnings.append(f"unknown for {target.name} and not checked: {', '.join(unknown)}")
@@ -107,6 +105,19 @@ def preflight(graph: Graph, target: Target, *, mapping: str = "spatial") -> Pref
     return Preflight(
         target.name, tuple(faults), tuple(warnings), elsewhere, _summary(used, layers, cutter)
     )
+
+
+def _gathered(faults: list[Fault]) -> list[str]:
+    """One line for each limit, with the node that needs most."""
+    lines = []
+    for name in sorted({fault.limit for fault in faults}):
+        same = [fault for fault in faults if fault.limit == name]
+        worst = max(same, key=lambda fault: fault.value)
+        lines.append(
+            f"{name}: {len(same)} node(s) are beyond the usual {worst.most} {worst.unit}, most of "
+            f"all {worst.node!r} with {worst.value}; {worst.remedy}"
+        )
+    return lines
 
 
 def _remedy(name: str, kind: str, target: Target) -> str:

@@ -1,4 +1,4 @@
-"""Targets: what chip and board can hold, from TOML files that name a source for each limit."""
+"""Targets: what a chip and its board hold, from TOML files that name a source for each limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`depth-snn check`: judge a finished run against budget files, or propose one from runs."""
+"""`depth-snn check`: judge a run against budget files, propose one, or check a graph's target."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ EXAMPLE = """examples:
   depth-snn check out/demo/run.h5 --budget street
   depth-snn check out/demo/run.h5 --budget mine.toml --budget chip.toml --junit limits.xml
   depth-snn check out/demo/run.h5 --propose mine.toml --margin 15
+  depth-snn check out/demo/graph.h5 --target loihi2
 
 exit status: 0 within every limit, 2 a limit exceeded, 1 error
 (a limit about something that the run did not observe is an error too)"""
@@ -38,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # Not "run": that is where the command's function stands among the arguments.
     parser.add_argument("records", type=Path, nargs="+", metavar="RUN",
                         help="run.h5 of `depth-snn run`, or counts of `depth-snn "
-                        "simulate` with their --graph; several only with --propose")  # fmt: skip
+                        "simulate` with their --graph; several only with --propose; with "
+                        "--target a graph file")  # fmt: skip
     parser.add_argument("--budget", action="append", default=[], metavar="FILE",
                         help="budget file or shipped name; may be given several times")  # fmt: skip
     parser.add_argument("--graph", type=Path, metavar="FILE",
@@ -54,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", type=Path, metavar="FILE",
                         help="also write JUnit XML, a case for each limit and layer")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="print exceeded budgets only")
+    group = parser.add_argument_group("target")
+    group.add_argument("--target", metavar="NAME|FILE",
+                       help="check every limit of a chip on a graph file, see `depth-snn place "
+                       "--targets`")  # fmt: skip
+    group.add_argument("--mapping", choices=("spatial", "serial"), default="spatial",
+                       help="how it would be placed there (default spatial)")  # fmt: skip
     group = parser.add_argument_group("propose")
     group.add_argument("--propose", type=Path, metavar="FILE",
                        help="write a budget that RUN keeps, instead of judging")  # fmt: skip
@@ -74,7 +82,11 @@ def percent(text: str) -> Fraction:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge or propose; returns the exit code."""
+    """Judge, propose or check a target; returns the exit code."""
+    if args.target:
+        from depth_snn.cli.check_target import check_target
+
+        return check_target(args)
     _check_options(args)
     if args.propose:
         return _propose(args)

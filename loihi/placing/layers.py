@@ -9,7 +9,7 @@ from typing import Any
 
 from conversion.graph import Edge, Graph
 from conversion.nodes import Connection, LinearAttention, Node
-from conversion.placement import PLACED_KINDS
+from conversion.placement import PLACED_KINDS, followers_of
 from depth_snn.errors import GraphError
 
 STATE_WORDS = {
@@ -118,7 +118,7 @@ def layers_of(graph: Graph) -> tuple[Layer, ...]:
 def _own_places(graph: Graph) -> set[str]:
     """Names of nodes with neurons: the rule of conversion.placement.homes, the other way round."""
     own = {n.name for n in graph.nodes if n.runs_on == "neurocore" and n.kind in PLACED_KINDS}
-    followers = {edge.source: edge.target for edge in reversed(graph.edges)}
+    followers = followers_of(graph)
     placed = set(own)
     for node in reversed(graph.order):
         if not isinstance(node, Connection) or node.runs_on != "neurocore":

@@ -18,14 +18,14 @@ from depth_snn.compiled import compiled
 from loihi.placing.traffic import FloatArray, Traffic
 from loihi.target import Target
 
-MOVES_PER_SLOT = 400
+MOVES_PER_SLOT = 500
 """Exchanges tried for each place of the mesh in one round."""
-ROUNDS = 24
+ROUNDS = 26
 """Rounds of exchanges, each colder than the one before."""
 COOLING = 0.72
 """Factor of the temperature from round to round."""
-START = 0.5
-"""First temperature, as a part of the mean size of a change."""
+START = 120
+"""First temperature in hops, by the mean of the copies between two cores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def settle(traffic: Traffic, slots: Slots, rng: np.random.Generator) -> IntArray
     start, other, amount = _neighbours(count, low, high, copies)
     best, best_cost = slot_of.copy(), hops(traffic, slots, slot_of)
     core_at = slot_of.copy()
-    heat = START * float(copies.mean()) * 4
+    heat = START * float(copies.mean())
     for _ in range(ROUNDS):
         pairs = rng.integers(0, count, (MOVES_PER_SLOT * count, 2))
         luck = rng.exponential(heat, len(pairs))

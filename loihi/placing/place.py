@@ -13,7 +13,7 @@ from conversion.node import IntArray
 from conversion.placement import Part, Placement
 from depth_snn.errors import ConfigError, GraphError
 from loihi.placing.bounds import fewest_cores
-from loihi.placing.faults import REMEDIES
+from loihi.placing.faults import REMEDIES, Fault
 from loihi.placing.layers import Layer, layers_of
 from loihi.placing.mesh import Slots, hops, least_hops, settle, slots_of
 from loihi.placing.packing import Packing, first_fit, pack
@@ -94,7 +94,7 @@ def place(
     layers = layers_of(graph)
     packing = _partition(layers, cutter)
     traffic = traffic_of(layers, packing, messages or {})
-    slots = _slots(graph, target, packing)
+    slots = _slots(graph, layers, cutter, packing)
     slot_of = settle(traffic, slots, np.random.default_rng(seed))
     return _placed(layers, cutter, mapping, packing, traffic, slots, slot_of)
 
@@ -114,7 +114,7 @@ def place_first_fit(
     layers = layers_of(graph)
     packing = first_fit(layers, cutter)
     traffic = traffic_of(layers, packing, messages or {})
-    slots = _slots(graph, target, packing)
+    slots = _slots(graph, layers, cutter, packing)
     return _placed(layers, cutter, mapping, packing, traffic, slots, np.arange(packing.cores))
 
 
@@ -132,12 +132,16 @@ def _partition(layers: Sequence[Layer], cutter: Cutter) -> Packing:
     """
     found: list[tuple[int, float, Packing]] = []
     fault: GraphError | None = None
+    seen = set()
     for slack in SLACKS:
         try:
             packing = _repaired(layers, cutter, slack)
         except GraphError as error:
             fault = error
             continue
+        if packing.tilings in seen:
+            continue
+        seen.add(packing.tilings)
         copies = float(traffic_of(layers, packing, {}).copies.sum())
         found.append((packing.cores, copies, packing))
     if not found:
@@ -181,17 +185,19 @@ def _shrink(layer: int, caps: list[int], packing: Packing, sent: int, most: int)
 
 
 def _axon_fault(node: str, sent: int, most: int, target: Target) -> str:
-    return (
-        f"node {node!r}: axons_out_per_core needs {sent} axons on one core, the target has {most}; "
-        f"{REMEDIES['axons_out_per_core']} (target {target.name})"
-    )
+    limit = "axons_out_per_core"
+    return f"{Fault(node, limit, sent, most, 'axons', REMEDIES[limit])} (target {target.name})"
 
 
-def _slots(graph: Graph, target: Target, packing: Packing) -> Slots:
+def _slots(graph: Graph, layers: Sequence[Layer], cutter: Cutter, packing: Packing) -> Slots:
+    target = cutter.target
     if packing.cores > target.cores:
+        least = fewest_cores(layers, cutter)
+        by = max(least, key=lambda name: least[name])
         raise GraphError(
-            f"graph {graph.name!r}: needs {packing.cores} cores, target {target.name} has "
-            f"{target.cores}; take a target with more chips, or a smaller network"
+            f"graph {graph.name!r}: takes {packing.cores} cores as placed here, at least "
+            f"{least[by]} by {by}; target {target.name} has {target.cores}; take a target with "
+            "more chips, or a smaller network"
         )
     return slots_of(target, packing.cores)
 

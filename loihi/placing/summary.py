@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from conversion.graph import Graph
@@ -42,7 +42,7 @@ def row_of(graph: Graph, placed: Placed, how: str) -> dict[str, Any]:
     resource = max(placed.fewest_cores, key=lambda name: placed.fewest_cores[name])
     return {
         "how": how, "mapping": placed.mapping, "cores": placed.cores, "chips": placed.chips,
-        "least_cores": placed.fewest_cores[resource], "least_by": resource,
+        "least_cores": placed.fewest_cores[resource], "bounds": dict(placed.fewest_cores),
         "hops": round(placed.hops), "least_hops": round(placed.least_hops),
         "between_chips": round(placed.between_chips), "used": used,
         "state_bytes": int(usage.state_bytes.sum()),
@@ -60,16 +60,33 @@ def text_of(rows: Sequence[Mapping[str, Any]]) -> str:
         else:
             lines.append(f"{name:22}" + "".join(f"{row[key]:>15}" for key in COLUMNS))
     first = rows[0]
-    lines.append(f"the bound on cores is by {first['least_by']}")
+    lines.extend(_against_first_fit(rows))
     for name, use in first["used"].items():
         lines.append(
             f"{name:28} {100 * use['mean']:5.1f} % used on average, at most {use['max']} of "
             f"{use['of']}"
         )
     for row in rows:
-        if "refused" not in row:
+        if "refused" not in row and row["how"] != BASELINE:
+            bounds = ", ".join(
+                f"{n.removesuffix('_per_core')} {b}" for n, b in row["bounds"].items()
+            )
             lines.append(
-                f"{row['mapping']}, {row['how']}: {row['state_bytes']} bytes of state and "
-                f"{row['weight_bytes']} of weights, all in the memory of {row['cores']} cores"
+                f"{row['mapping']}: {row['state_bytes']} bytes of state and "
+                f"{row['weight_bytes']} of weights, all in the memory of {row['cores']} cores; fewest by {bounds}"
             )
     return "\n".join(lines)
+
+
+def _against_first_fit(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How much every placement gains on the baseline of its mapping, in percent."""
+    known = [row for row in rows if "refused" not in row]
+    for row in known:
+        for base in known:
+            if base["how"] == BASELINE != row["how"] and base["mapping"] == row["mapping"]:
+                gains = ", ".join(
+                    f"{100 * (row[key] / base[key] - 1):+.1f} % {key}"
+                    for key in ("cores", "hops")
+                    if base[key]
+                )
+                yield f"{row['mapping']} against {BASELINE}: {gains}"
