@@ -153,6 +153,10 @@ def test_the_command_prints_writes_and_refuses(
     assert all(case["energy"]["operations"]["bound"] == ">=" for case in placed)
     assert "products of two states" in placed[0]["energy"]["operations"]["unknown"]
     assert found["baselines"]["dense int8"]["operations"]["value_uj_per_frame"] > 0
+    assert main(["study", str(run), "--target", "loihi2", "--beside", ""]) == 0
+    ours = capsys.readouterr().out
+    assert ours.count("spatial  loihi2") == ours.count("serial   loihi2") == 3
+    assert "not placed" not in ours
     assert main([*words, "--chip", "loihi7"]) == 1
     assert "no timing table 'loihi7'" in capsys.readouterr().err
     assert main(["study", str(finished / "none.h5"), "--spatial", str(file)]) == 1
