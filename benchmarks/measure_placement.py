@@ -8,11 +8,11 @@ sigma-delta network has those of the LIF network that comes with lava-dl.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from conversion.netx import pilotnet
 from conversion.nodes import Input, Node, StockSigmaDelta
 from depth_snn.cli.chain.setup import calibration_clip, load_policy, prepare
 from depth_snn.config import GateConfig, NetworkConfig
+from depth_snn.errors import MissingDependency
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.build import build_network
 from depth_snn.pruning.prices import prices_of
@@ -30,6 +31,14 @@ from loihi.placing.summary import BASELINE, row_of, text_of
 from loihi.target import load_target
 
 COMMAND = "python benchmarks/measure_placement.py"
+NAMES = (
+    "place_tiny_cores", "place_small_cores", "place_small_chips", "place_small_seconds",
+    "place_small_hops_vs_first_fit", "place_small_cores_vs_first_fit",
+    "place_small_hops_over_bound", "place_small_cores_over_bound", "place_small_serial_cores",
+    "place_small_serial_chips", "place_vit_tiny_cores", "place_vit_tiny_chips",
+    "place_vit_tiny_serial_cores", "pilotnet_lif_cores", "pilotnet_sdnn_cores",
+    "pilotnet_lif_cores_board", "pilotnet_sdnn_cores_board",
+)  # fmt: skip
 SYSTEM, CHIP = "hala_point", "loihi2"
 VIT_TINY = NetworkConfig(
     name="vit_tiny", height=224, width=224, stem=(24, 48, 96), dim=192, heads=(3,) * 12,
@@ -156,11 +165,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
-    values: dict[str, Any] = measure()
-    figures: dict[str, Figure] = {
-        name: found_now(value, unit=unit, command=COMMAND, kind=kind)
-        for name, (value, unit, kind) in values.items()
-    }
+    try:
+        values = measure()
+    except MissingDependency as error:
+        print(f"measure_placement: error: {error}", file=sys.stderr)
+        return 1
+    figures: dict[str, Figure] = {}
+    for name in NAMES:
+        value, unit, kind = values[name]
+        figures[name] = found_now(value, unit=unit, command=COMMAND, kind=kind)
     publish(figures, options.json)
     return 0
 

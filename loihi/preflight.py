@@ -16,6 +16,7 @@ from conversion.graph import Graph
 from conversion.nodes import Delay, Node
 from conversion.placement import PLACED_KINDS
 from depth_snn.errors import GraphError
+from loihi.fans import fan_in, fans_out
 from loihi.placing.bounds import fewest_cores, needs
 from loihi.placing.faults import Fault, faults_of
 from loihi.placing.layers import Layer, layers_of
@@ -32,6 +33,8 @@ ADVICE = {
     "delay_max": "put populations between that hand the value on, or shorten the other branch",
     "payload_bits": "raise the encoder's shift, so that its messages are smaller",
     "register_bits": "raise the shifts in front of it, or join two words in microcode",
+    "fan_in": "cut the node in two and add their sums",
+    "fan_out": "copy it through a Skip, and let each copy drive a part",
     "cores": "take a target with more chips, the other mapping, or a smaller network",
     "embedded_processors_per_chip": "run it on the host",
 }
@@ -85,7 +88,7 @@ def preflight(graph: Graph, target: Target, *, mapping: str = "spatial") -> Pref
     used: dict[str, int] = {}
     faults: list[Fault] = []
     unusual: list[Fault] = []
-    for name, node, value, what in _values(graph, layers, bounds):
+    for name, node, value, what in _values(graph, layers, bounds, target):
         used[name] = max(used.get(name, 0), value)
         limit = target.limits[name]
         if limit.value is not None and value > limit.value:
@@ -130,7 +133,7 @@ def _remedy(name: str, kind: str, target: Target) -> str:
 
 
 def _values(
-    graph: Graph, layers: tuple[Layer, ...], bounds: Mapping[str, Bound]
+    graph: Graph, layers: tuple[Layer, ...], bounds: Mapping[str, Bound], target: Target
 ) -> Iterator[tuple[str, str, int, str]]:
     """Limit, node, value and kind of everything that a node's own limits bound."""
     for node in graph.nodes:
@@ -149,7 +152,11 @@ def _values(
             yield "payload_bits", node.name, _payload(node, bounds), node.kind
         if isinstance(node, Delay):
             yield "delay_max", node.name, int(node.steps.max()), node.kind
+    driven = fans_out(layers) if target.value("fan_out") is not None else {}
     for layer in layers:
+        yield "fan_in", layer.name, fan_in(layer), layer.node.kind
+        if driven:
+            yield "fan_out", layer.name, driven[layer.name], layer.node.kind
         yield "delay_max", layer.name, layer.ring, layer.node.kind
 
 

@@ -185,8 +185,9 @@ def _limit(row: Any, where: str) -> Limit:
     if row["grade"] not in GRADES:
         raise ConfigError(f"{where}: grade is {row['grade']!r}, expected one of {GRADES}")
     value, usual = row["value"], row.get("usual", False)
+    least = 0 if name == "embedded_processors_per_chip" else 1
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not 1 <= value <= LARGEST:
+    if not whole or not least <= value <= LARGEST:
         raise ConfigError(
             f'{where}: value is {value!r}, expected a whole number above 0 or "unknown"'
         )

@@ -40,7 +40,9 @@ def check_target(args: argparse.Namespace) -> int:
         _write(args.json, found)
     for fault in found.violations:
         print(f"violation: {fault}")
-    word = "fits" if not found.violations else f"does not fit: {len(found.violations)} violation(s)"
+    word = f"does not fit, {len(found.violations)} violation(s)"
+    if not found.violations:
+        word = "no limit broken; `depth-snn place` says how many cores it takes"
     print(f"{args.records[0]} on {found.target}: {word}")
     return int(ExitCode.EXCEEDED if found.violations else ExitCode.OK)
 

@@ -71,10 +71,9 @@ def text_of(rows: Sequence[Mapping[str, Any]]) -> str:
             bounds = ", ".join(
                 f"{n.removesuffix('_per_core')} {b}" for n, b in row["bounds"].items()
             )
-            lines.append(
-                f"{row['mapping']}: {row['state_bytes']} bytes of state and "
-                f"{row['weight_bytes']} of weights, all in the memory of {row['cores']} cores; fewest by {bounds}"
-            )
+            held = f"{row['state_bytes']} bytes of state and {row['weight_bytes']} of weights"
+            where = f"all in the memory of {row['cores']} cores; fewest by {bounds}"
+            lines.append(f"{row['mapping']}: {held}, {where}")
     return "\n".join(lines)
 
 

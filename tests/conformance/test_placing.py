@@ -16,6 +16,8 @@ from conversion.nodes import Connection, Delay
 from conversion.placement import NOWHERE, Core, Part, Placement, homes
 from conversion.reach import destinations
 from depth_snn.errors import GraphError
+from loihi.fans import fan_in, fans_out
+from loihi.placing.layers import layers_of
 from loihi.placing.place import MAPPINGS, Placed, place, place_first_fit
 from loihi.placing.usage import check_limits, usage_of
 from loihi.preflight import preflight
@@ -188,3 +190,15 @@ def test_the_checker_finds_a_broken_limit(limit: str, value: int, said: str) -> 
     )
     with pytest.raises(GraphError, match=said):
         check_limits(graph, placement, with_limits(**{limit: value}), serial=False)
+
+
+def test_fans_by_hand() -> None:
+    graph = CASES["dense"](0)[0]
+    layers = {layer.name: layer for layer in layers_of(graph)}
+    # Of five channels each token's four sums; what an Output reads on the host is no synapse.
+    assert {name: fan_in(layer) for name, layer in layers.items()} == {"code": 1, "sum": 5}
+    assert fans_out(tuple(layers.values())) == {"code": 4, "sum": 0}
+    faults = preflight(graph, with_limits(fan_in=4, fan_out=3)).violations
+    assert [(f.node, f.limit, f.value, f.most) for f in faults] == [
+        ("code", "fan_out", 4, 3), ("sum", "fan_in", 5, 4),
+    ]  # fmt: skip

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conversion.placement import NOWHERE, Core, Part, Placement, homes
+from conversion.placement import NOWHERE, Core, Part, Placement, followers_of, homes
 from conversion.placement_file import load_placement, save_placement
+from conversion.reach import synapses_of
 from depth_snn.errors import ConfigError, GraphError
+from tests.conformance.building import matrix_of, sparse
 from tests.conformance.cases import dense_case
+from tests.conformance.loops import spiking_loop_case
 
 CORES = (Core(0, 0, 0), Core(0, 1, 0), Core(1, 0, 2))
 
@@ -88,3 +91,26 @@ def test_a_wrong_file_is_named(change: dict[str, object], message: str, tmp_path
     with pytest.raises(ConfigError, match=message) as caught:
         load_placement(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_reach_of_stored_synapses() -> None:
+    rng = np.random.default_rng(3)
+    node = sparse(rng, "s", 9, 7, share=0.4)
+    home = rng.integers(0, 3, 7)
+    found = synapses_of(node, home)
+    there = matrix_of(node) != 0
+    seen = np.zeros((9, 3), np.int64)
+    seen[found.unit, found.core] = found.synapses
+    stored = np.zeros((9, 7), np.int64)
+    stored[np.repeat(np.arange(9), np.diff(node.starts)), node.targets] = 1
+    assert there.sum() <= stored.sum() == node.synapses
+    assert np.array_equal(seen, stored @ (home[:, None] == np.arange(3)))
+
+
+def test_the_reader_over_a_loop_comes_last() -> None:
+    graph, _ = spiking_loop_case(1)
+    loops = {edge.source for edge in graph.edges if edge.recurrent}
+    plain = {edge.source: edge.target for edge in reversed(graph.edges) if not edge.recurrent}
+    found = followers_of(graph)
+    assert loops and plain.items() <= found.items()
+    assert set(found) == loops | set(plain)
