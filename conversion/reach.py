@@ -42,10 +42,13 @@ def _reach(divisor: int, unit: IntArray, core: IntArray, synapses: IntArray) -> 
     if not unit.size:
         return Reach(divisor, unit, core, synapses)
     span = int(core.max()) + 2  # NOWHERE is −1
-    keys, place = np.unique(unit * span + core + 1, return_inverse=True)
-    total = np.zeros(keys.size, np.int64)
-    np.add.at(total, place.reshape(-1), synapses)
-    unit, core = (np.asarray(n, np.int64) for n in np.divmod(keys, span))
+    keys = unit * span + core + 1
+    if (keys[1:] < keys[:-1]).any():
+        order = np.argsort(keys, kind="stable")  # runs that rise already are merged, not sorted
+        keys, synapses = keys[order], synapses[order]
+    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    total = np.add.reduceat(synapses, first)
+    unit, core = (np.asarray(n, np.int64) for n in np.divmod(keys[first], span))
     return Reach(divisor, unit, core - 1, total)
 
 

@@ -20,8 +20,9 @@ from conversion.node import IntArray
 from conversion.nodes import Sparse
 from conversion.placement import Placement, homes
 from depth_snn.errors import ConfigError
-from sims.core_work import LINK_FIELDS, WORK_FIELDS, Links, worker_of
+from sims.core_work import FIELDS, LOAD_FIELDS, WORK_FIELDS, worker_of
 from sims.fast import FastSimulator
+from sims.flows import LINK_FIELDS, FlowCounter, Flows, links_of
 from sims.footprint import SUM_BYTES, state_bytes_per_value
 
 
@@ -36,6 +37,9 @@ class CoreCounts:
         links: int64 (T, cores) by count, on the core that sends: copies, hops_east_west,
             hops_north_south (routers passed, within a chip), between_chips (copies for another
             chip, whose way is not modelled), off_mesh (messages for a processor or the host).
+        loads: int64 (T, cores) by count: product_operations, which synaptic_operations contain;
+            memory_words, reads of synaptic memory by arriving messages, at the least.
+        flows: Messages by pair of cores.
         state_bytes, weight_bytes: int64 (cores,): what a core keeps; a weight that several cores
             need is on each of them.
     """
@@ -43,6 +47,8 @@ class CoreCounts:
     placement: Placement
     work: Mapping[str, IntArray]
     links: Mapping[str, IntArray]
+    loads: Mapping[str, IntArray]
+    flows: Flows
     state_bytes: IntArray
     weight_bytes: IntArray
 
@@ -57,10 +63,10 @@ class CoreCounts:
         Raises:
             ConfigError: There is no such count.
         """
-        for counts in (self.work, self.links):
+        for counts in (self.work, self.links, self.loads):
             if name in counts:
                 return np.asarray(counts[name].sum(axis=1), np.int64)
-        known = ", ".join((*WORK_FIELDS, *LINK_FIELDS))
+        known = ", ".join((*FIELDS, *LINK_FIELDS))
         raise ConfigError(f"no count of cores named '{name}', expected one of {known}")
 
 
@@ -79,35 +85,38 @@ class CoreCounter:
         self._placement = placement
         self._homes = homes(graph, placement)
         placed = [node for node in graph.order if node.runs_on == "neurocore"]
-        self._workers = [w for n in placed if (w := worker_of(graph, n, self._homes)) is not None]
-        self._links = [
-            Links(graph, n.name, self._homes, placement) for n in placed if state_bytes_per_value(n)
-        ]
+        found = {node.name: worker_of(graph, node, self._homes) for node in placed}
+        self._workers = {name: worker for name, worker in found.items() if worker is not None}
+        senders = [node.name for node in placed if state_bytes_per_value(node)]
+        self._flows = FlowCounter(graph, senders, self._homes, len(placement.cores))
         self._work: list[IntArray] = []
         self._sent: list[IntArray] = []
         self._graph = graph
 
     def __call__(self, signals: Mapping[tuple[str, str], object]) -> None:
         """Count one frame of values by node and port."""
-        cores = len(self._placement.cores)
-        work = np.zeros((len(WORK_FIELDS), cores), np.int64)
-        sent = np.zeros((len(LINK_FIELDS), cores), np.int64)
-        for worker in self._workers:
+        work = np.zeros((len(FIELDS), len(self._placement.cores)), np.int64)
+        for worker in self._workers.values():
             worker.count(signals, work)
-        for links in self._links:
-            links.count(signals, sent)
         self._work.append(work)
-        self._sent.append(sent)
+        self._sent.append(self._flows.count(signals))
+
+    def restart(self) -> None:
+        """Forget the frames seen so far, for another clip of the same network."""
+        self._work, self._sent = [], []
 
     def counts(self) -> CoreCounts:
         """The counts of the frames seen so far."""
         cores = len(self._placement.cores)
-        work = np.array(self._work, np.int64).reshape(-1, len(WORK_FIELDS), cores)
-        sent = np.array(self._sent, np.int64).reshape(-1, len(LINK_FIELDS), cores)
+        work = np.array(self._work, np.int64).reshape(len(self._work), len(FIELDS), cores)
+        by_name = {name: work[:, i] for i, name in enumerate(FIELDS)}
+        flows = self._flows.flows(self._sent)
         return CoreCounts(
             placement=self._placement,
-            work={name: work[:, i] for i, name in enumerate(WORK_FIELDS)},
-            links={name: sent[:, i] for i, name in enumerate(LINK_FIELDS)},
+            work={name: by_name[name] for name in WORK_FIELDS},
+            links=links_of(flows, self._placement),
+            loads={name: by_name[name] for name in LOAD_FIELDS},
+            flows=flows,
             state_bytes=self._state_bytes(),
             weight_bytes=self._weight_bytes(),
         )
@@ -131,10 +140,9 @@ class CoreCounter:
             if isinstance(node, Sparse):
                 total += np.bincount(home[node.targets], minlength=total.size)
             elif weight is not None and node.runs_on == "neurocore":
-                channel = np.arange(home.size) % weight.shape[0]
-                pairs = np.unique(np.stack((home, channel)), axis=1)
-                each = weight.size // weight.shape[0]
-                total += each * np.bincount(pairs[0], minlength=total.size)
+                needed = np.zeros((total.size, weight.shape[0]), np.bool_)
+                needed[home, np.arange(home.size) % weight.shape[0]] = True
+                total += weight.size // weight.shape[0] * needed.sum(axis=1)
             elif node.kind in ("SumPool", "Skip", "Regroup"):
                 total[np.unique(home)] += 1
         return total

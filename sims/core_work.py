@@ -1,4 +1,4 @@
-"""The work of one node by core, and the messages it puts on the mesh."""
+"""The work of one node by core."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import numpy.typing as npt
 from conversion.graph import Graph
 from conversion.node import IntArray
 from conversion.nodes import LIF, Delta, LinearAttention, Node
-from conversion.placement import NOWHERE, Placement
-from conversion.reach import CONNECTIONS, destinations, synapses_of
-from sims.fast.kernels import payload_bits
+from conversion.reach import CONNECTIONS, synapses_of
 from sims.fast.past import key_of
 from sims.fast.rows import Rows, dense
 
 WORK_FIELDS = (
     "spikes", "messages", "message_bits", "synaptic_operations", "updates_active", "updates_idle",
 )  # fmt: skip
-LINK_FIELDS = ("copies", "hops_east_west", "hops_north_south", "between_chips", "off_mesh")
-SPIKES, MESSAGES, BITS, OPERATIONS, ACTIVE, IDLE = range(len(WORK_FIELDS))
+LOAD_FIELDS = ("product_operations", "memory_words")
+FIELDS = (*WORK_FIELDS, *LOAD_FIELDS)
+SPIKES, MESSAGES, BITS, OPERATIONS, ACTIVE, IDLE, PRODUCTS, WORDS = range(len(FIELDS))
+WEIGHTS_PER_WORD = 8
+"""Weights that one read of synaptic memory brings: 64 bits of 8-bit weights; our choice."""
 Signals = Mapping[tuple[str, str], Any]
 Key = tuple[str, str]
 
@@ -70,7 +71,9 @@ class _Synapses:
         events = np.flatnonzero(values_of(signals[self._feed])) // reach.divisor
         if events.size:
             met = np.bincount(events, minlength=int(reach.unit.max(initial=0)) + 1)
-            np.add.at(work[OPERATIONS], reach.core, met[reach.unit] * reach.synapses)
+            add_at(work[OPERATIONS], reach.core, met[reach.unit] * reach.synapses)
+            words = -(-reach.synapses // WEIGHTS_PER_WORD)
+            add_at(work[WORDS], reach.core, met[reach.unit] * words)
 
 
 class _Encoder:
@@ -86,7 +89,7 @@ class _Encoder:
         active = by_core(self._home, np.repeat(opened, self._channels), cores)
         work[ACTIVE] += active
         work[IDLE] += np.bincount(self._home, minlength=cores) - active
-        _count_messages(self._home, values_of(signals[self._key]), work)
+        count_messages(self._home, values_of(signals[self._key]), work)
 
 
 class _Products:
@@ -107,11 +110,13 @@ class _Products:
         # Of a head's 2·d² products of a changed token, and d² of an open one, each of its d outputs
         # has its share.
         width = node.heads * node.head_dim
-        work[OPERATIONS] += node.head_dim * (
+        products = node.head_dim * (
             2 * by_core(self._home, np.repeat(changed, width), cores)
             + by_core(self._home, np.repeat(opened, width), cores)
         )
-        _count_messages(self._home, values_of(signals[self._key]), work)
+        work[OPERATIONS] += products
+        work[PRODUCTS] += products
+        count_messages(self._home, values_of(signals[self._key]), work)
 
 
 class _Population:
@@ -134,47 +139,20 @@ def _opened(signals: Signals, gate: Key, stage: int) -> npt.NDArray[np.bool_]:
     return np.asarray(values_of(signals[gate])[stage] == 1)
 
 
-def _count_messages(home: IntArray, out: IntArray, work: IntArray) -> None:
+def count_messages(home: IntArray, out: IntArray, work: IntArray) -> None:
+    """Add a node's messages, and the bits of their payloads, to (fields, cores)."""
     flat = out.reshape(-1)
-    for core in np.unique(home[flat != 0]):
-        sent = flat[(home == core) & (flat != 0)]
-        work[MESSAGES, core] += sent.size
-        work[BITS, core] += payload_bits(sent[None])
+    sent = np.flatnonzero(flat)
+    add_at(work[MESSAGES], home[sent], np.ones(sent.size, np.int64))
+    add_at(work[BITS], home[sent], bits_of(flat[sent]))
 
 
-class Links:
-    """The way of every message of one node, known before it is sent.
+def bits_of(values: IntArray) -> IntArray:
+    """Bits of each whole number as the shortest two's complement, for |x| below 2⁵²."""
+    rest = np.where(values >= 0, values, ~values)
+    return np.frexp(rest.astype(np.float64))[1].astype(np.int64) + 1
 
-    Args:
-        graph: The graph.
-        source: The node that sends.
-        homes: Core of each value by node.
-        placement: The cores.
-    """
 
-    def __init__(
-        self, graph: Graph, source: str, homes: Mapping[str, IntArray], placement: Placement
-    ) -> None:
-        self._key, self._home = (source, "out"), homes[source]
-        value, target = destinations(graph, homes, source)
-        self._way = np.zeros((len(LINK_FIELDS), self._home.size), np.int64)
-        places = np.array([(c.chip, c.x, c.y) for c in placement.cores], np.int64)
-        on_mesh = target != NOWHERE
-        np.add.at(self._way[4], value[~on_mesh], 1)
-        value, target = value[on_mesh], target[on_mesh]
-        start, end = places[self._home[value]], places[target]
-        same = start[:, 0] == end[:, 0]
-        ways = (
-            np.ones_like(value),
-            np.where(same, np.abs(start[:, 1] - end[:, 1]), 0),
-            np.where(same, np.abs(start[:, 2] - end[:, 2]), 0),
-            (~same).astype(np.int64),
-        )
-        for total, way in zip(self._way, ways, strict=False):
-            np.add.at(total, value, way)
-
-    def count(self, signals: Signals, sent: IntArray) -> None:
-        """Add a frame's copies and hops to (fields, cores), on the core that sends."""
-        events = np.flatnonzero(values_of(signals[self._key]))
-        for total, way in zip(sent, self._way, strict=True):
-            np.add.at(total, self._home[events], way[events])
+def add_at(total: IntArray, place: IntArray, values: IntArray) -> None:
+    """``total[place] += values``, places standing several times; sums stay below 2⁵³."""
+    total += np.bincount(place, values, total.size).astype(np.int64)

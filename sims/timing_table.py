@@ -16,7 +16,7 @@ TIMING_FOLDER = Path(__file__).parent / "timings"
 DEFAULT_TIMING = "loihi2"
 TIMED = (
     "step", "synaptic_operation", "neuron_update_active", "neuron_update_idle",
-    "product_operation", "message_hop",
+    "product_operation", "synaptic_memory_read", "link_message",
 )  # fmt: skip
 SIZES = {"neurons_per_core": "neurons", "memory_bytes_per_core": "bytes"}
 UNITS = {**dict.fromkeys(TIMED, "ns"), **SIZES}

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "place": "place a graph file on the cores of a Loihi, under every limit of it",
     "check": "judge a finished run against a budget file",
     "energy": "price a finished run by several cost tables, and say what the verdict hangs on",
+    "study": "model a finished run on a chip: cores, bottleneck, frames per second, energy",
     "bundle": "pack graph, inputs and expected integers, to be checked elsewhere in one command",
     "verify": "run a bundle on this machine and compare every integer with what it expects",
     "judge": "train what drives the recovery gates, against the true error of pruned output",

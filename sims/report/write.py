@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from depth_snn.errors import InputError
 from sims.budget import BudgetResult
@@ -69,7 +69,7 @@ def write_report(
         "energy_tables": draw_tables(record, every_table(record, energy), folder / TABLES_PNG),
     }
     page = render_page(record, energy, budget, paths, broken=broken)
-    paths["html"] = _write_text(folder / "report.html", page)
+    paths["html"] = write_page(folder / "report.html", page)
     return paths
 
 
@@ -93,13 +93,9 @@ def render_page(
     Returns:
         One HTML document without outside references.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         _context(record, energy, budget, broken),
-        images={name: _data_uri(path) for name, path in pictures.items()},
+        images={name: data_uri(path) for name, path in pictures.items()},
     )
 
 
@@ -148,11 +144,26 @@ def every_table(record: RunRecord, energy: EnergyReport) -> list[EnergyReport]:
     ]
 
 
-def _data_uri(path: Path) -> str:
+def template(name: str) -> Template:
+    """A template of the package."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(name)
+
+
+def data_uri(path: Path) -> str:
+    """A picture as text that a page can carry."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _write_text(path: Path, text: str) -> Path:
+def write_page(path: Path, text: str) -> Path:
+    """Write a page through a temporary name.
+
+    Raises:
+        InputError: It cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")

@@ -110,8 +110,10 @@ class BruteForce:
 
         if self.synapses[name]:
             for source in np.flatnonzero(self.arriving(name, frame)[0]).tolist():
-                for target in self.synapses[name].get(source, ()):
-                    add("synaptic_operations", home[target])
+                met = Counter(home[target] for target in self.synapses[name].get(source, ()))
+                for core, weights in met.items():
+                    add("synaptic_operations", core, weights)
+                    add("memory_words", core, (weights + 7) // 8)
         if node.kind in NEURONS:
             for i, m in enumerate(self.values[f"{name}.out"][frame].reshape(-1).tolist()):
                 if m:
@@ -150,7 +152,9 @@ class BruteForce:
             for j in range(node.heads * node.head_dim):
                 core = self.home[node.name][i * node.heads * node.head_dim + j]
                 for _ in range(node.head_dim):
-                    add("synaptic_operations", core, 2 * int(k[i].any() or v[i].any()) + gate[i])
+                    done = 2 * int(k[i].any() or v[i].any()) + gate[i]
+                    add("synaptic_operations", core, done)
+                    add("product_operations", core, done)
 
     def targets(self, name: str, i: int) -> set[int]:
         """Cores that hold a target of a neuron."""
@@ -198,3 +202,30 @@ class BruteForce:
                 for count, events in steps.items():
                     done.setdefault(count, Counter())[core] += events
         return done
+
+    def traffic(self, frame: int) -> tuple[Counter[Any], Counter[Any]]:
+        """Messages and bits on each link, every message walked router by router."""
+        messages: Counter[Any] = Counter()
+        bits: Counter[Any] = Counter()
+        for node in self.graph.nodes:
+            if node.kind not in NEURONS:
+                continue
+            out = self.values[f"{node.name}.out"][frame].reshape(-1).tolist()
+            for i, m in enumerate(out):
+                wide = next(n for n in range(1, 64) if -(2 ** (n - 1)) <= m < 2 ** (n - 1))
+                here = self.placement.cores[self.home[node.name][i]]
+                for target in self.targets(node.name, i) if m else ():
+                    there = self.placement.cores[target]
+                    if target == NOWHERE or there.chip != here.chip:
+                        continue
+                    x, y = here.x, here.y
+                    while (x, y) != (there.x, there.y):
+                        past = (here.chip, x, y)
+                        if x != there.x:
+                            x += 1 if there.x > x else -1
+                        else:
+                            y += 1 if there.y > y else -1
+                        link = (past, (here.chip, x, y))
+                        messages[link] += 1
+                        bits[link] += 1 if node.kind == "LIF" else wide
+        return messages, bits

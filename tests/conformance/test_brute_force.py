@@ -18,7 +18,9 @@ from conversion.nodes import Delta, Input, Output, SigmaDelta, SumPool
 from conversion.placement import PLACED_KINDS, Core, Part, Placement
 from sims import fast, reference
 from sims.core_counts import CoreCounts, count_cores
-from sims.core_work import LINK_FIELDS, WORK_FIELDS
+from sims.core_work import LOAD_FIELDS, WORK_FIELDS
+from sims.flows import LINK_FIELDS
+from sims.mesh_traffic import traffic_of
 from tests.conformance.brute_force import BruteForce
 
 CORES = tuple(Core(chip, x, y) for chip, x, y in ((0, 0, 0), (0, 3, 1), (0, 1, 4), (1, 0, 0)))
@@ -99,23 +101,23 @@ def test_counts_are_those_of_counting_one_by_one(name: str) -> None:
                     assert found == expected, f"{node.name} {field}, frame {f}"
             for field, by_core in (work | brute.links(node.name, f)).items():
                 on_cores.setdefault(field, Counter()).update(by_core)
-        for field in WORK_FIELDS + LINK_FIELDS:
-            table = cores.work if field in cores.work else cores.links
+        tables = {**cores.work, **cores.links, **cores.loads}
+        for field in WORK_FIELDS + LINK_FIELDS + LOAD_FIELDS:
             want = [on_cores.get(field, Counter())[core] for core in range(len(CORES))]
-            assert table[field][f].tolist() == want, f"{field}, frame {f}"
+            assert tables[field][f].tolist() == want, f"{field}, frame {f}"
 
 
 def test_something_of_every_kind_was_counted() -> None:
     """The cases above would prove nothing about a count that is 0 in all of them."""
     seen: Counter[str] = Counter()
-    kinds = set()
+    kinds, fields = set(), (*WORK_FIELDS, *LINK_FIELDS, *LOAD_FIELDS)
     for build in EVERY.values():
         graph, inputs = case = build(1)
         kinds |= {node.kind for node in graph.nodes}
         counts = counted_by_core(case, scattered(graph, 7))
-        seen.update({f: int(counts.per_frame(f).sum()) for f in (*WORK_FIELDS, *LINK_FIELDS)})
+        seen.update({f: int(counts.per_frame(f).sum()) for f in fields})
         assert inputs
-    assert min(seen[field] for field in (*WORK_FIELDS, *LINK_FIELDS)) > 0, seen
+    assert min(seen[field] for field in fields) > 0, seen
     expected = {"Dense", "Sparse", "Conv", "SumPool", "Skip", "Regroup", "Delay", *PLACED_KINDS}
     assert expected <= kinds, expected - kinds
 
@@ -132,3 +134,20 @@ def test_bytes_lie_where_the_values_lie() -> None:
     assert int(alone.weight_bytes[2]) == sum(quick[n].weight_bytes or 0 for n in mesh)
     assert not alone.per_frame("hops_east_west").any() and not alone.weight_bytes[:2].any()
     assert int(counts.weight_bytes.sum()) >= int(alone.weight_bytes.sum())
+
+
+@pytest.mark.parametrize("name", ["dense", "attention", "pool", "spiking"])
+def test_links_carry_every_hop_of_every_message(name: str) -> None:
+    graph, inputs = case = EVERY[name](1)
+    placement = scattered(graph, 7)
+    counts = counted_by_core(case, placement)
+    traffic = traffic_of(counts.flows, placement)
+    hops = counts.per_frame("hops_east_west") + counts.per_frame("hops_north_south")
+    assert traffic.messages.sum(axis=1).tolist() == hops.tolist() and hops.any()
+    run = reference.simulate(graph, inputs).result
+    brute = BruteForce(graph, run.values, placement)
+    for f in range(run.frames):
+        messages, bits = brute.traffic(f)
+        for found, wanted in ((traffic.messages, messages), (traffic.bits, bits)):
+            shown = {(k.start, k.end): int(n) for k, n in zip(traffic.links, found[f], strict=True)}
+            assert {link: n for link, n in shown.items() if n} == dict(wanted), f"frame {f}"

@@ -41,7 +41,7 @@ def test_step_time_is_the_slowest_part_of_the_busiest_core() -> None:
     one = step_times(counts, 2, CoreSpread(1, False, ""), table)
     # 1000 x 3.5 = 3500 ns beside 200 x 8.4 + 100 x 5.3 = 2210; then the barrier of 113 ns.
     assert one.ns == (3500, 113)
-    assert one.unknown == ("time between cores", "work of the host")
+    assert one.unknown == ("synaptic memory reads", "time between cores", "work of the host")
     assert step_times(counts, 2, CoreSpread(2, False, ""), table).ns == (1750, 113)
     # All synapses on core 0 and a fifth of the neurons: its neurons are not what takes longest.
     half = {"syn": {0: Fraction(1)}, "n": {0: Fraction(1, 5), 1: Fraction(4, 5)}}
