@@ -164,7 +164,7 @@ def test_decisions_on_the_host_are_counted_and_have_no_price() -> None:
     assert row == ("MACs on the host", "400", "unknown (unknown: MACs on the host)", name)
     layers = {row[0]: row for row in layer_rows(record)}
     assert layers[name][1:] == ("host", "0", "0", "0", "0", "0", "400", "not counted", "")
-    layer = build_verdict(record, energy, None)["layers"][name]
+    layer = build_verdict(record, energy)["layers"][name]
     assert (layer["macs_off_core"], layer["neurons"]) == (400.0, 0) and "firing_rate" not in layer
 
 
