@@ -1,0 +1,231 @@
+"""Dense and Conv over a chunk of frames (docs/fixed_point.md §4).
+
+Rows are gathered in blocks that stay in the cache, and a block meets the weights in one product of
+single precision. A product is exact while every sum of magnitudes stays below 2^24. Where values
+are larger, they are cut into parts of fewer bits, each part's product is exact, and the parts are
+added as integers: what leaves 32 bits on the way comes back, since the bounds of the graph prove
+that the sum fits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from depth_snn.compiled import part
+from sims.fast.tokens.move import nonzero
+from sims.fast.tokens.tables import SYNAPSES, Pools, Scratch, Values
+
+INT = np.int32
+SINGLE_EXACT = 1 << 24
+LEFT_ITEMS = 1 << 17
+"""Numbers gathered at a time: half a MiB, so that they stay in the L2 cache."""
+Words = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@part
+def parts_of(rows: Words, row_sum: int) -> tuple[int, int]:
+    """How many parts values must be cut into, and the bits of all but the last."""
+    least, most = INT(0), INT(0)
+    for i in range(rows.shape[0]):
+        least, most = min(least, rows[i]), max(most, rows[i])
+    peak = max(np.int64(most), -np.int64(least))
+    bits = 0
+    while (row_sum << (bits + 1)) < SINGLE_EXACT and bits < 23:
+        bits += 1
+    if peak * max(row_sum, 1) < SINGLE_EXACT:
+        return 1, bits
+    count = 2
+    while ((peak >> (bits * (count - 1))) + 1) * row_sum >= SINGLE_EXACT:
+        count += 1
+    return count, bits
+
+
+@part
+def take(row: Words, out: Floats, shift: Any, mask: Any) -> None:
+    """One part of every entry."""
+    if shift == INT(0) and mask == INT(-1):
+        for c in range(row.shape[0]):
+            out[c] = np.float32(row[c])
+        return
+    for c in range(row.shape[0]):
+        out[c] = np.float32(INT(INT(row[c] >> INT(shift & INT(31))) & mask))
+
+
+@part
+def put(made: Floats, row: Words, shift: int, more: bool) -> None:
+    """``made << shift`` into a row, or added to it."""
+    shift = INT(shift & 31)
+    if more:
+        for c in range(row.shape[0]):
+            row[c] = INT(row[c] + INT(INT(made[c]) << shift))
+    else:
+        for c in range(row.shape[0]):
+            row[c] = INT(INT(made[c]) << shift)
+
+
+@part
+def multiply(op: Any, pools: Pools, scratch: Scratch, n: int) -> None:
+    """``right = left · W`` for n gathered rows."""
+    left = scratch.left[: n * op.terms].reshape((n, op.terms))
+    right = scratch.right[: n * op.c_out].reshape((n, op.c_out))
+    weight = pools.weight[op.weight : op.weight + op.terms * op.c_out]
+    np.dot(left, weight.reshape((op.terms, op.c_out)), right)
+
+
+@part
+def cut(k: int, cuts: tuple[int, int]) -> tuple[Any, Any]:
+    """Shift and mask of part k."""
+    count, bits = cuts
+    last = k == count - 1
+    return INT(k * bits), INT(-1) if last else INT((1 << bits) - 1)
+
+
+@part
+def dense(
+    op: Any, values: Values, pools: Pools, scratch: Scratch, frames: int, counts: IntArray
+) -> None:
+    """A Dense over the frames of a chunk; groups of zeros meet no weights."""
+    source, out = values[op.source[0]], values[op.out]
+    wide = op.groups * op.c_in
+    for f in range(frames):
+        first, last = pools.starts[op.source[0], f], pools.starts[op.source[0], f + 1]
+        pools.starts[op.out, f] = first
+        for j in range(first, last):
+            pools.tokens[out.tokens + j] = pools.tokens[source.tokens + j]
+        given = pools.rows[source.at + first * wide : source.at + last * wide]
+        counts[f, SYNAPSES] = nonzero(given) * op.c_out
+    rows = pools.starts[op.source[0], frames]
+    pools.starts[op.out, frames] = rows
+    given = pools.rows[source.at : source.at + rows * wide]
+    made = pools.rows[out.at : out.at + rows * op.groups * op.c_out]
+    cuts = parts_of(given, op.row_sum)
+    block, groups = max(1, LEFT_ITEMS // op.c_in), rows * op.groups
+    for begin in range(0, groups, block):
+        dense_block(op, pools, scratch, given, made, (begin, min(begin + block, groups)), cuts)
+
+
+@part
+def dense_block(
+    op: Any, pools: Pools, scratch: Scratch, given: Words, made: Words, span: tuple[int, int],
+    cuts: tuple[int, int],
+) -> None:  # fmt: skip
+    """Some groups of channels."""
+    c_in, c_out, count = op.c_in, op.c_out, 0
+    for g in range(span[0], span[1]):
+        row = given[g * c_in : (g + 1) * c_in]
+        if op.groups > 1 and nonzero(row) == 0:
+            made[g * c_out : (g + 1) * c_out] = 0
+            continue
+        scratch.places[count] = g
+        count += 1
+    if count == 0:
+        return
+    for k in range(cuts[0]):
+        shift, mask = cut(k, cuts)
+        for i in range(count):
+            g = scratch.places[i]
+            row = given[g * c_in : (g + 1) * c_in]
+            take(row, scratch.left[i * c_in : (i + 1) * c_in], shift, mask)
+        multiply(op, pools, scratch, count)
+        for i in range(count):
+            g = scratch.places[i]
+            product = scratch.right[i * c_out : (i + 1) * c_out]
+            put(product, made[g * c_out : (g + 1) * c_out], op.exponent + shift, k > 0)
+
+
+@part
+def reach(op: Any, position: int, reached: npt.NDArray[np.uint8]) -> None:
+    """Mark the outputs whose kernel covers a position."""
+    y, x = position // op.width + op.above, position % op.width + op.beside
+    # y' covers y where y'·stride <= y < y'·stride + kernel.
+    top, left = max(0, (y - op.high) // op.down + 1), max(0, (x - op.wide) // op.across + 1)
+    for row in range(top, min(op.rows - 1, y // op.down) + 1):
+        for column in range(left, min(op.columns - 1, x // op.across) + 1):
+            reached[row * op.columns + column] = 1
+
+
+@part
+def window(
+    op: Any, given: Words, marks: Words, output: int, left: Floats, shift: Any, mask: Any
+) -> None:
+    """What the kernel of an output covers, zeros where no message is."""
+    top = output // op.columns * op.down - op.above
+    side = output % op.columns * op.across - op.beside
+    b, b_end = max(0, -side), min(op.wide, op.width - side)
+    line, n = op.wide * op.c_in, op.c_in
+    for a in range(op.high):
+        out = left[a * line : (a + 1) * line]
+        y = top + a
+        if y < 0 or y >= op.height or b >= b_end:
+            out[:] = 0
+            continue
+        at = y * op.width + side
+        row, last = marks[at + b] - 1, marks[at + b_end - 1] - 1
+        if row >= 0 and last - row == b_end - 1 - b:  # neighbours all, so their rows are too
+            out[: b * n] = 0
+            out[b_end * n :] = 0
+            take(given[row * n : (last + 1) * n], out[b * n : b_end * n], shift, mask)
+            continue
+        out[:] = 0
+        for k in range(b, b_end):
+            row = marks[at + k] - 1
+            if row >= 0:
+                take(given[row * n : (row + 1) * n], out[k * n : (k + 1) * n], shift, mask)
+
+
+@part
+def convolve(
+    op: Any, values: Values, pools: Pools, scratch: Scratch, frames: int, counts: IntArray
+) -> None:
+    """A Conv over the frames of a chunk."""
+    source, out, made = values[op.source[0]], values[op.out], 0
+    for f in range(frames):
+        pools.starts[op.out, f] = made
+        first, last = pools.starts[op.source[0], f], pools.starts[op.source[0], f + 1]
+        positions = pools.tokens[source.tokens + first : source.tokens + last]
+        given = pools.rows[source.at + first * op.c_in : source.at + last * op.c_in]
+        met = 0
+        for j in range(positions.shape[0]):
+            position = positions[j]
+            scratch.marks[position] = j + 1
+            reach(op, position, scratch.reached)
+            row = given[j * op.c_in : (j + 1) * op.c_in]
+            met += nonzero(row) * pools.numbers[op.number + position]
+        counts[f, SYNAPSES] = met * op.c_out
+        begin = made
+        for place in range(op.rows * op.columns):
+            if scratch.reached[place]:
+                scratch.reached[place] = 0
+                pools.tokens[out.tokens + made] = place
+                made += 1
+        cuts = parts_of(given, op.row_sum)
+        block = max(1, LEFT_ITEMS // op.terms)
+        for at in range(begin, made, block):
+            conv_block(op, out, pools, scratch, given, (at, min(at + block, made)), cuts)
+        for j in range(positions.shape[0]):
+            scratch.marks[positions[j]] = 0
+    pools.starts[op.out, frames] = made
+
+
+@part
+def conv_block(
+    op: Any, out: Any, pools: Pools, scratch: Scratch, given: Words, span: tuple[int, int],
+    cuts: tuple[int, int],
+) -> None:  # fmt: skip
+    """Some outputs that messages reach."""
+    first, last = span
+    n, c_out = last - first, op.c_out
+    for k in range(cuts[0]):
+        shift, mask = cut(k, cuts)
+        for i in range(n):
+            left = scratch.left[i * op.terms : (i + 1) * op.terms]
+            output = pools.tokens[out.tokens + first + i]
+            window(op, given, scratch.marks, output, left, shift, mask)
+        multiply(op, pools, scratch, n)
+        rows = pools.rows[out.at + first * c_out : out.at + last * c_out]
+        put(scratch.right[: n * c_out], rows, op.exponent + shift, k > 0)
