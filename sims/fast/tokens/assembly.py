@@ -32,6 +32,8 @@ from sims.fast.tokens.tables import KINDS, OPERATION, Operations, Pools, Scratch
 
 Fields = Mapping[str, Any]
 RESETS = {"zero": TO_ZERO, "subtract": SUBTRACT, "subtract_late": LATE}
+BLOCK = 1024
+"""Channels of tokens next to each other that an encoder takes at a time."""
 THRESHOLD_MAX = 2**24
 """No message reaches it."""
 
@@ -79,13 +81,13 @@ def assembled(graph: Graph, layout: Layout) -> tuple[list[Node], Operations, Poo
 
 def _scratch(graph: Graph, operations: Operations) -> Scratch:
     most = max(max(node.output_shape("out")) for node in graph.nodes)
-    floats = np.zeros(max(most, int(operations["channels"].max())), np.float32)
+    floats = np.zeros(max(BLOCK, int(operations["channels"].max())), np.float32)
     left = max(LEFT_ITEMS, int(operations["terms"].max()))
     right = max(LEFT_ITEMS, int(operations["c_out"].max()))
     return Scratch(
-        np.zeros(left, np.float32), np.zeros(right, np.float32), np.zeros(most, np.int32),
-        floats, floats.view(np.int32), np.zeros(max(most, LEFT_ITEMS), np.int32),
-        np.zeros(most, np.int32), np.zeros(most, np.uint8),
+        np.zeros(left, np.float32), np.zeros(right, np.float32),
+        np.zeros(floats.size, np.int32), floats, floats.view(np.int32), np.zeros(max(most, LEFT_ITEMS), np.int32),
+        np.zeros(most, np.int32), np.zeros(most, np.int32), np.zeros(most, np.uint8),
     )  # fmt: skip
 
 
@@ -166,10 +168,14 @@ def _fields(node: Node, held: Held) -> Fields:
 
 def _encoder(node: Delta, held: Held) -> Fields:
     sums = isinstance(node, SigmaDelta)
+    # A bias that tokens share stands there as often as a block of them needs it.
+    block = min(node.tokens, max(1, BLOCK // node.channels))
+    bias = np.tile(node.bias, block) if node.bias.ndim == 1 else node.bias
     return {
+        "block": block,
         "shift": node.shift, "lo": node.lo, "hi": node.hi,
         "threshold": min(node.threshold, THRESHOLD_MAX), "shared": node.bias.ndim == 1,
-        "constant": held.constants.put(node.bias),
+        "constant": held.constants.put(bias),
         "state": held.take("state", (1 + sums) * node.tokens * node.channels),
         "flag": held.take("flags", node.tokens if sums else 0),
     }  # fmt: skip

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.compiled import part
-from sims.fast.tokens.encode import is_open, payload
+from sims.fast.tokens.encode import add_flat, gate_row, open_tokens, payload
+from sims.fast.tokens.move import nonzero
 from sims.fast.tokens.tables import BITS, MESSAGES, SYNAPSES, Pools, Scratch, Values
 
 INT = np.int32
@@ -51,14 +52,12 @@ def learn(op: Any, values: Values, pools: Pools, f: int) -> int:
         if reading == token:
             row = pools.rows[readings.at + j * n : readings.at + (j + 1) * n]
             add_outer(square, k, row, op.head_dim)
-            for c in range(n):
-                v[c] = INT(v[c] + row[c])
+            add_flat(v, row)
             j += 1
         if key == token:
             row = pools.rows[keys.at + i * n : keys.at + (i + 1) * n]
             add_outer(square, row, v, op.head_dim)
-            for c in range(n):
-                k[c] = INT(k[c] + row[c])
+            add_flat(k, row)
             i += 1
         changed += 1
     return changed
@@ -81,16 +80,15 @@ def hear(op: Any, values: Values, pools: Pools, f: int) -> None:
     n, value = op.channels, values[op.source[0]]
     for j in range(pools.starts[op.source[0], f], pools.starts[op.source[0], f + 1]):
         at = op.state + pools.tokens[value.tokens + j] * n
-        q, row = pools.state[at : at + n], pools.rows[value.at + j * n : value.at + (j + 1) * n]
-        for c in range(n):
-            q[c] = INT(q[c] + row[c])
+        row = pools.rows[value.at + j * n : value.at + (j + 1) * n]
+        add_flat(pools.state[at : at + n], row)
 
 
 @part
-def answer(op: Any, pools: Pools, token: int, row: Words) -> None:
+def answer(op: Any, state: Words, token: int, row: Words) -> None:
     """Step 4 for one open token."""
     n, d = op.channels, op.head_dim
-    q = pools.state[op.state + token * n : op.state + (token + 1) * n]
+    q = state[op.state + token * n : op.state + (token + 1) * n]
     scaled_at = op.state + (3 * op.tokens + d) * n
     row[:] = 0
     for k in range(n):
@@ -98,7 +96,7 @@ def answer(op: Any, pools: Pools, token: int, row: Words) -> None:
         if size == 0:
             continue
         first = k // d * d
-        line = pools.state[scaled_at + k * d : scaled_at + (k + 1) * d]
+        line = state[scaled_at + k * d : scaled_at + (k + 1) * d]
         out = row[first : first + d]
         for b in range(d):
             out[b] = INT(out[b] + INT(size * line[b]))
@@ -116,16 +114,16 @@ def attend(
         if changed:
             rescale(op, pools)
         hear(op, values, pools, f)
-        for token in range(op.tokens):
-            if not is_open(op, pools, f, token):
-                continue
+        count = open_tokens(
+            gate_row(op, pools.whole, f), op.gate_stride > 0, scratch.places[: op.tokens]
+        )
+        for k in range(count):
+            token = scratch.places[k]
             row = pools.rows[value.at + made * n : value.at + (made + 1) * n]
-            answer(op, pools, token, row)
+            answer(op, pools.state, token, row)
             pools.tokens[value.tokens + made] = token
             made += 1
-            for c in range(n):
-                counts[f, MESSAGES] += row[c] != 0
+            counts[f, MESSAGES] += nonzero(row)
             counts[f, BITS] += payload(row, scratch.floats, scratch.bits)
-        opened = made - pools.starts[op.out, f]
-        counts[f, SYNAPSES] = (2 * changed + opened) * n * op.head_dim
+        counts[f, SYNAPSES] = (2 * changed + count) * n * op.head_dim
     pools.starts[op.out, frames] = made

@@ -46,8 +46,8 @@ def payload(row: Words, floats: Floats, words: Words) -> int:
 
 
 @part
-def encode_row(source: Words, bias: Words, sent: Words, out: Words, rule: tuple[Any, ...]) -> Any:
-    """The rule for one row; how many messages it sends."""
+def encode_flat(source: Words, bias: Words, sent: Words, out: Words, rule: tuple[Any, ...]) -> Any:
+    """The rule for channels that lie behind each other; how many messages they send."""
     shift, half, lo, hi, threshold = rule
     shift = INT(shift & INT(31))
     count = INT(0)
@@ -63,25 +63,119 @@ def encode_row(source: Words, bias: Words, sent: Words, out: Words, rule: tuple[
 
 
 @part
-def is_open(op: Any, pools: Pools, f: int, token: int) -> bool:
-    """Whether a gate opens a token in a frame of the chunk."""
-    return bool(op.gate_stride == 0 or pools.whole[op.gate + f * op.gate_stride + token] == 1)
+def add_flat(total: Words, arrived: Words) -> None:
+    """``total += arrived``."""
+    for c in range(total.shape[0]):
+        total[c] = INT(total[c] + arrived[c])
 
 
 @part
-def add_up(op: Any, values: Values, pools: Pools, f: int) -> None:
-    """Add what arrives to sigma, and mark the tokens."""
-    channels = op.channels
-    for s in range(op.sources):
-        value = values[op.source[s]]
-        for j in range(pools.starts[op.source[s], f], pools.starts[op.source[s], f + 1]):
-            token = pools.tokens[value.tokens + j]
-            at = op.state + token * channels
-            sigma = pools.state[at : at + channels]
-            row = pools.rows[value.at + j * channels : value.at + (j + 1) * channels]
-            for c in range(channels):
-                sigma[c] = INT(sigma[c] + row[c])
-            pools.flags[op.flag + token] = 1
+def add_rows(
+    sigma: Words, flags: npt.NDArray[np.uint8], tokens: Words, rows: Words, channels: int
+) -> None:
+    """Add rows to those of their tokens, neighbours at a time, and mark the tokens."""
+    j, n = 0, tokens.shape[0]
+    while j < n:
+        first, begin = tokens[j], j
+        while j < n and tokens[j] - first == j - begin:
+            flags[tokens[j]] = 1
+            j += 1
+        at, size = first * channels, (j - begin) * channels
+        add_flat(sigma[at : at + size], rows[begin * channels : begin * channels + size])
+
+
+@part
+def open_tokens(gate: IntArray, gated: bool, opened: Words) -> int:
+    """The numbers of the open tokens; how many they are."""
+    count = 0
+    for token in range(gate.shape[0] if gated else opened.shape[0]):
+        if not gated or gate[token] == 1:
+            opened[count] = token
+            count += 1
+    return count
+
+
+@part
+def gate_row(op: Any, whole: IntArray, f: int) -> IntArray:
+    """The row of a mask that a node reads in a frame, empty without a gate."""
+    if op.gate_stride == 0:
+        return whole[:0]
+    at = op.gate + f * op.gate_stride
+    return whole[at : at + op.tokens]
+
+
+@part
+def waiting(opened: Words, flags: npt.NDArray[np.uint8]) -> int:
+    """Keep the open tokens whose sigma changed, and unmark them; how many they are."""
+    count = 0
+    for k in range(opened.shape[0]):
+        token = opened[k]
+        if flags[token]:
+            flags[token] = 0
+            opened[count] = token
+            count += 1
+    return count
+
+
+@part
+def rows_of(opened: Words, tokens: Words, rows: Words) -> None:
+    """Number of the row of each open token, −1 where it has none."""
+    j = 0
+    for k in range(opened.shape[0]):
+        while j < tokens.shape[0] and tokens[j] < opened[k]:
+            j += 1
+        rows[k] = j if j < tokens.shape[0] and tokens[j] == opened[k] else -1
+
+
+@part
+def close_up(out: Words, channels: int, first: int, n: int, tokens: Words) -> int:
+    """Drop the rows of zeros of some neighbours, in place, and name the others."""
+    kept = 0
+    for k in range(n):
+        at, some = k * channels, False
+        for c in range(channels):
+            if out[at + c] != 0:
+                some = True
+                break
+        if some:
+            if kept < k:
+                for c in range(channels):
+                    out[kept * channels + c] = out[at + c]
+            tokens[kept] = first + k
+            kept += 1
+    return kept
+
+
+@part
+def send(
+    op: Any, tokens: Words, rows: Words, source: Words, zeros: Words, biases: Words, sent: Words,
+    out: Words, out_tokens: Words, floats: Floats, words: Words, count: IntArray,
+) -> int:  # fmt: skip
+    """Evaluate some open tokens, neighbours at a time; how many send something."""
+    rule = (
+        INT(op.shift), INT((1 << op.shift) >> 1), INT(op.lo), INT(op.hi), INT(op.threshold)
+    )  # fmt: skip
+    channels, made, k = op.channels, 0, 0
+    while k < tokens.shape[0]:
+        token, row, n = tokens[k], rows[k], 1
+        while (
+            row >= 0 and n < op.block and k + n < tokens.shape[0]
+            and tokens[k + n] == token + n and rows[k + n] == row + n
+        ):  # fmt: skip
+            n += 1
+        k += n
+        size, at = n * channels, token * channels
+        given = source[row * channels : row * channels + size] if row >= 0 else zeros[:size]
+        bias_at = 0 if op.shared else at
+        block = out[made * channels : made * channels + size]
+        messages = encode_flat(
+            given, biases[bias_at : bias_at + size], sent[at : at + size], block, rule
+        )
+        if messages:
+            count[MESSAGES] += messages
+            count[BITS] += payload(block, floats, words)
+            made += close_up(block, channels, token, n, out_tokens[made : made + n])
+    return made
 
 
 @part
@@ -89,69 +183,39 @@ def encode(
     op: Any, values: Values, pools: Pools, scratch: Scratch, frames: int, counts: IntArray
 ) -> None:
     """An encoder over the frames of a chunk; counts are (T, fields)."""
-    size = op.tokens * op.channels
+    size, n, made = op.tokens * op.channels, op.channels, 0
     sums = op.kind == SIGMA_DELTA
     sent_at = op.state + (size if sums else 0)
-    rule = (
-        INT(op.shift), INT((1 << op.shift) >> 1), INT(op.lo), INT(op.hi), INT(op.threshold)
-    )  # fmt: skip
-    out = values[op.out]
-    made = 0
+    sent = pools.state[sent_at : sent_at + size]
+    sigma = pools.state[op.state : op.state + size]
+    flags = pools.flags[op.flag : op.flag + op.tokens] if sums else pools.flags[:0]
+    biases = pools.constants[op.constant :]
+    opened, rows = scratch.places[: op.tokens], scratch.rows[: op.tokens]
     if not sums:
-        scratch.words[: op.channels] = 0
+        scratch.words[: n * op.block] = 0
     for f in range(frames):
         pools.starts[op.out, f] = made
-        opened, next_row = 0, 0
+        source, out = values[op.source[0]], values[op.out]
+        for s in range(op.sources if sums else 0):
+            value = values[op.source[s]]
+            first, last = pools.starts[op.source[s], f], pools.starts[op.source[s], f + 1]
+            tokens = pools.tokens[value.tokens + first : value.tokens + last]
+            add_rows(sigma, flags, tokens, pools.rows[value.at + first * n :], n)
+        count = open_tokens(gate_row(op, pools.whole, f), op.gate_stride > 0, opened)
+        counts[f, ACTIVE], counts[f, IDLE] = count * n, size - count * n
+        given = sigma
         if sums:
-            add_up(op, values, pools, f)
+            count = waiting(opened[:count], flags)
+            for k in range(count):
+                rows[k] = opened[k]
         else:
-            next_row = pools.starts[op.source[0], f]
-        for token in range(op.tokens):
-            row_at = -1
-            if not sums:
-                value = values[op.source[0]]
-                last = pools.starts[op.source[0], f + 1]
-                while next_row < last and pools.tokens[value.tokens + next_row] < token:
-                    next_row += 1
-                if next_row < last and pools.tokens[value.tokens + next_row] == token:
-                    row_at = value.at + next_row * op.channels
-            if not is_open(op, pools, f, token):
-                continue
-            opened += 1
-            if sums:
-                if pools.flags[op.flag + token] == 0:
-                    continue
-                pools.flags[op.flag + token] = 0
-            made += encode_token(
-                op, pools, scratch, token, row_at, sent_at, rule, out, made, counts[f]
-            )
-        counts[f, ACTIVE] = opened * op.channels
-        counts[f, IDLE] = size - opened * op.channels
+            first, last = pools.starts[op.source[0], f], pools.starts[op.source[0], f + 1]
+            tokens = pools.tokens[source.tokens + first : source.tokens + last]
+            rows_of(opened[:count], tokens, rows)
+            given = pools.rows[source.at + first * n :]
+        made += send(
+            op, opened[:count], rows[:count], given, scratch.words, biases, sent,
+            pools.rows[out.at + made * n :], pools.tokens[out.tokens + made :],
+            scratch.floats, scratch.bits, counts[f],
+        )  # fmt: skip
     pools.starts[op.out, frames] = made
-
-
-@part
-def encode_token(
-    op: Any, pools: Pools, scratch: Scratch, token: int, row_at: int, sent_at: int,
-    rule: tuple[Any, ...], out: Any, made: int, count: IntArray,
-) -> int:  # fmt: skip
-    """One open token; 1 if it sends anything."""
-    channels = op.channels
-    at = token * channels
-    if op.kind == SIGMA_DELTA:
-        source = pools.state[op.state + at : op.state + at + channels]
-    elif row_at < 0:
-        source = scratch.words[:channels]
-    else:
-        source = pools.rows[row_at : row_at + channels]
-    bias_at = op.constant + (0 if op.shared else at)
-    bias = pools.constants[bias_at : bias_at + channels]
-    sent = pools.state[sent_at + at : sent_at + at + channels]
-    row = pools.rows[out.at + made * channels : out.at + (made + 1) * channels]
-    messages = encode_row(source, bias, sent, row, rule)
-    if messages == 0:
-        return 0
-    count[MESSAGES] += messages
-    count[BITS] += payload(row, scratch.floats, scratch.bits)
-    pools.tokens[out.tokens + made] = token
-    return 1

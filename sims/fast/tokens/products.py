@@ -46,14 +46,16 @@ def parts_of(rows: Words, row_sum: int) -> tuple[int, int]:
 
 
 @part
-def take(row: Words, out: Floats, shift: Any, mask: Any) -> None:
-    """One part of every entry."""
+def take(given: Words, at: int, out: Floats, to: int, n: int, shift: Any, mask: Any) -> None:
+    """One part of n entries; unsigned, there is nothing to wrap around."""
+    first, place = np.uint64(at), np.uint64(to)
     if shift == INT(0) and mask == INT(-1):
-        for c in range(row.shape[0]):
-            out[c] = np.float32(row[c])
+        for c in range(np.uint64(n)):
+            out[place + c] = np.float32(given[first + c])
         return
-    for c in range(row.shape[0]):
-        out[c] = np.float32(INT(INT(row[c] >> INT(shift & INT(31))) & mask))
+    for c in range(np.uint64(n)):
+        value = INT(given[first + c] >> INT(shift & INT(31)))
+        out[place + c] = np.float32(INT(value & mask))
 
 
 @part
@@ -104,7 +106,7 @@ def dense(
     given = pools.rows[source.at : source.at + rows * wide]
     made = pools.rows[out.at : out.at + rows * op.groups * op.c_out]
     cuts = parts_of(given, op.row_sum)
-    block, groups = max(1, LEFT_ITEMS // op.c_in), rows * op.groups
+    block, groups = max(1, LEFT_ITEMS // max(op.c_in, op.c_out)), rows * op.groups
     for begin in range(0, groups, block):
         dense_block(op, pools, scratch, given, made, (begin, min(begin + block, groups)), cuts)
 
@@ -129,8 +131,7 @@ def dense_block(
         shift, mask = cut(k, cuts)
         for i in range(count):
             g = scratch.places[i]
-            row = given[g * c_in : (g + 1) * c_in]
-            take(row, scratch.left[i * c_in : (i + 1) * c_in], shift, mask)
+            take(given, g * c_in, scratch.left, i * c_in, c_in, shift, mask)
         multiply(op, pools, scratch, count)
         for i in range(count):
             g = scratch.places[i]
@@ -151,31 +152,67 @@ def reach(op: Any, position: int, reached: npt.NDArray[np.uint8]) -> None:
 
 @part
 def window(
-    op: Any, given: Words, marks: Words, output: int, left: Floats, shift: Any, mask: Any
+    op: Any, given: Words, marks: Words, output: int, left: Floats, to: int, shift: Any, mask: Any
 ) -> None:
     """What the kernel of an output covers, zeros where no message is."""
     top = output // op.columns * op.down - op.above
     side = output % op.columns * op.across - op.beside
     b, b_end = max(0, -side), min(op.wide, op.width - side)
-    line, n = op.wide * op.c_in, op.c_in
+    line, n, height = op.wide * op.c_in, op.c_in, op.height
     for a in range(op.high):
-        out = left[a * line : (a + 1) * line]
-        y = top + a
-        if y < 0 or y >= op.height or b >= b_end:
-            out[:] = 0
+        y, out = top + a, to + a * line
+        if y < 0 or y >= height or b >= b_end:
+            blank(left, out, line)
             continue
         at = y * op.width + side
         row, last = marks[at + b] - 1, marks[at + b_end - 1] - 1
         if row >= 0 and last - row == b_end - 1 - b:  # neighbours all, so their rows are too
-            out[: b * n] = 0
-            out[b_end * n :] = 0
-            take(given[row * n : (last + 1) * n], out[b * n : b_end * n], shift, mask)
+            blank(left, out, b * n)
+            blank(left, out + b_end * n, line - b_end * n)
+            take(given, row * n, left, out + b * n, (b_end - b) * n, shift, mask)
             continue
-        out[:] = 0
+        blank(left, out, line)
         for k in range(b, b_end):
             row = marks[at + k] - 1
             if row >= 0:
-                take(given[row * n : (row + 1) * n], out[k * n : (k + 1) * n], shift, mask)
+                take(given, row * n, left, out + k * n, n, shift, mask)
+
+
+@part
+def blank(out: Floats, to: int, n: int) -> None:
+    """n zeros."""
+    place = np.uint64(to)
+    for c in range(np.uint64(n)):
+        out[place + c] = np.float32(0)
+
+
+@part
+def mark(
+    op: Any, positions: Words, marks: Words, reached: npt.NDArray[np.uint8], places: Words
+) -> int:
+    """Name rows by position, and list the outputs that they reach; how many those are."""
+    for j in range(positions.shape[0]):
+        marks[positions[j]] = j + 1
+        reach(op, positions[j], reached)
+    count = 0
+    for place in range(op.rows * op.columns):
+        if reached[place]:
+            reached[place] = 0
+            places[count] = place
+            count += 1
+    return count
+
+
+@part
+def meet(op: Any, positions: Words, given: Words, over: IntArray) -> int:
+    """Windows over every message."""
+    n, met = op.c_in, 0
+    for j in range(positions.shape[0]):
+        count = 0
+        for c in range(j * n, (j + 1) * n):
+            count += given[c] != 0
+        met += count * over[positions[j]]
+    return met
 
 
 @part
@@ -189,22 +226,14 @@ def convolve(
         first, last = pools.starts[op.source[0], f], pools.starts[op.source[0], f + 1]
         positions = pools.tokens[source.tokens + first : source.tokens + last]
         given = pools.rows[source.at + first * op.c_in : source.at + last * op.c_in]
-        met = 0
-        for j in range(positions.shape[0]):
-            position = positions[j]
-            scratch.marks[position] = j + 1
-            reach(op, position, scratch.reached)
-            row = given[j * op.c_in : (j + 1) * op.c_in]
-            met += nonzero(row) * pools.numbers[op.number + position]
-        counts[f, SYNAPSES] = met * op.c_out
+        over = pools.numbers[op.number : op.number + op.height * op.width]
+        counts[f, SYNAPSES] = meet(op, positions, given, over) * op.c_out
         begin = made
-        for place in range(op.rows * op.columns):
-            if scratch.reached[place]:
-                scratch.reached[place] = 0
-                pools.tokens[out.tokens + made] = place
-                made += 1
+        made += mark(
+            op, positions, scratch.marks, scratch.reached, pools.tokens[out.tokens + made :]
+        )
         cuts = parts_of(given, op.row_sum)
-        block = max(1, LEFT_ITEMS // op.terms)
+        block = max(1, LEFT_ITEMS // max(op.terms, op.c_out))
         for at in range(begin, made, block):
             conv_block(op, out, pools, scratch, given, (at, min(at + block, made)), cuts)
         for j in range(positions.shape[0]):
@@ -223,9 +252,8 @@ def conv_block(
     for k in range(cuts[0]):
         shift, mask = cut(k, cuts)
         for i in range(n):
-            left = scratch.left[i * op.terms : (i + 1) * op.terms]
             output = pools.tokens[out.tokens + first + i]
-            window(op, given, scratch.marks, output, left, shift, mask)
+            window(op, given, scratch.marks, output, scratch.left, i * op.terms, shift, mask)
         multiply(op, pools, scratch, n)
         rows = pools.rows[out.at + first * c_out : out.at + last * c_out]
         put(scratch.right[: n * c_out], rows, op.exponent + shift, k > 0)

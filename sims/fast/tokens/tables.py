@@ -30,7 +30,7 @@ OPERATION = np.dtype(
             "gate", "gate_stride",
             # Offsets into constants, weights, numbers, state and flags.
             "constant", "weight", "number", "state", "total", "flag",
-            "shift", "lo", "hi", "threshold", "shared",
+            "shift", "lo", "hi", "threshold", "shared", "block",
             # Products: groups of a row, channels in and out, terms, sum of magnitudes.
             "groups", "c_in", "c_out", "terms", "row_sum",
             # Grid and rule of a window.
@@ -89,10 +89,11 @@ class Scratch(NamedTuple):
     Attributes:
         left: float32, rows that meet weights.
         right: float32, their products.
-        words: int32, one row of any value, and more.
-        floats: float32, one row of any value.
+        words: int32, a block of rows of any encoder.
+        floats: float32, likewise, and a row of any attention.
         bits: int32, the memory of ``floats``.
         places: int32, one number for each token or position of any value, and for each group.
+        rows: int32, likewise.
         marks: int32, likewise; zeros between operations.
         reached: uint8, likewise.
     """
@@ -103,6 +104,7 @@ class Scratch(NamedTuple):
     floats: npt.NDArray[np.float32]
     bits: npt.NDArray[np.int32]
     places: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
     marks: npt.NDArray[np.int32]
     reached: npt.NDArray[np.uint8]
 
