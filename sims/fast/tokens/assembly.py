@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from sims.fast.tokens.layout import Layout
 from sims.fast.tokens.products import LEFT_ITEMS
 from sims.fast.tokens.tables import KINDS, OPERATION, Operations, Pools, Scratch
 
-Fields = Mapping[str, Any]
+Fields = dict[str, Any]
 RESETS = {"zero": TO_ZERO, "subtract": SUBTRACT, "subtract_late": LATE}
 BLOCK = 1024
 """Channels of tokens next to each other that an encoder takes at a time."""
@@ -64,7 +63,7 @@ def assembled(graph: Graph, layout: Layout) -> tuple[list[Node], Operations, Poo
     held = Held()
     operations = np.zeros(len(order), OPERATION)
     for row, node in zip(operations, order, strict=True):
-        fields = {"kind": KINDS[node.kind], "exponent": getattr(node, "exponent", 0)}
+        fields: Fields = {"kind": KINDS[node.kind], "exponent": getattr(node, "exponent", 0)}
         fields |= _value(node, layout) | _sources(graph, node, layout) | _fields(node, held)
         for name, number in fields.items():
             row[name] = number
@@ -86,15 +85,16 @@ def _scratch(graph: Graph, operations: Operations) -> Scratch:
     right = max(LEFT_ITEMS, int(operations["c_out"].max()))
     return Scratch(
         np.zeros(left, np.float32), np.zeros(right, np.float32),
-        np.zeros(floats.size, np.int32), floats, floats.view(np.int32), np.zeros(max(most, LEFT_ITEMS), np.int32),
-        np.zeros(most, np.int32), np.zeros(most, np.int32), np.zeros(most, np.uint8),
+        np.zeros(floats.size, np.int32), floats, floats.view(np.int32),
+        np.zeros(max(most, LEFT_ITEMS), np.int32), np.zeros(2 * most, np.int32),
+        np.zeros(most, np.int32), np.zeros(most, np.uint8),
     )  # fmt: skip
 
 
-def _value(node: Node, layout: Layout) -> dict[str, Any]:
+def _value(node: Node, layout: Layout) -> Fields:
     """Where an operation's values lie."""
     shape = node.output_shape("out")
-    fields = {"tokens": shape[0], "channels": shape[-1]}
+    fields: Fields = {"tokens": shape[0], "channels": shape[-1]}
     if (node.name, "out") in layout.number:
         return fields | {"out": layout.number[node.name, "out"]}
     if isinstance(node, Output):
@@ -110,10 +110,10 @@ def _value(node: Node, layout: Layout) -> dict[str, Any]:
     return fields | {"tokens": node.tokens} | places
 
 
-def _sources(graph: Graph, node: Node, layout: Layout) -> dict[str, Any]:
+def _sources(graph: Graph, node: Node, layout: Layout) -> Fields:
     """What an operation reads, in the order of its ports, and its gate."""
     edges = [e for p in node.inputs for e in graph.incoming[node.name] if e.port == p]
-    fields: dict[str, Any] = {}
+    fields: Fields = {}
     sources, strides = np.zeros((2, OPERATION["source"].shape[0]), np.int64)
     count = 0
     for edge in edges:
@@ -183,7 +183,7 @@ def _encoder(node: Delta, held: Held) -> Fields:
 
 def _product(node: Dense | Conv, held: Held) -> Fields:
     matrix = node.weight.reshape(node.weight.shape[0], -1)
-    fields: dict[str, int] = {"row_sum": int(np.abs(matrix).sum(axis=1).max(initial=0))}
+    fields: Fields = {"row_sum": int(np.abs(matrix).sum(axis=1).max(initial=0))}
     if isinstance(node, Conv):
         (high, wide), (down, across), (above, beside) = node.kernels, node.strides, node.paddings
         # Rows are gathered position by position: kernel row, kernel column, channel.

@@ -63,7 +63,7 @@ def operate(
 
 
 def _runner(sources: str) -> Callable[..., None]:
-    """The compiled loop; what it closes over keeps it out of an older cache (see spiking.driver)."""
+    """The compiled loop; the digest keeps it out of an older cache (see ``spiking.driver``)."""
 
     @compiled
     def run(

@@ -111,4 +111,5 @@ def _gate_fits(graph: Graph, node: RestoreGate, bounds: Mapping[str, Bound]) -> 
     fixed = next(e.source for e in graph.incoming[node.name] if e.port == "fixed")
     prices = sum(node.price.tolist()) * node.tokens
     base = bounds[fixed].inner + prices
-    return base * max(1, node.cap_percent, node.refill_percent) + node.capacity <= WIDEST
+    most: int = base * max(1, node.cap_percent, node.refill_percent) + node.capacity
+    return most <= WIDEST

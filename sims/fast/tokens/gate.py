@@ -1,4 +1,4 @@
-"""The gate's population and its restore gate over a chunk of frames (docs/fixed_point.md §6, §7)."""
+"""The population and the restore gate over a chunk of frames (docs/fixed_point.md §6, §7)."""
 
 from __future__ import annotations
 

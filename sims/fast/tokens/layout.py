@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conversion.graph import Graph
-from conversion.nodes import Input, Output
+from conversion.nodes import Input, Node, Output
 from sims.fast.tokens.fits import in_rows
 from sims.fast.tokens.tables import VALUE, Values
 
@@ -102,7 +102,7 @@ def laid_out(graph: Graph, shown: Collection[Key]) -> Layout:
 
 def _arena(graph: Graph, shown: Collection[Key]) -> tuple[Arena, dict[str, int]]:
     """Places of one frame's rows by node; Inputs are put before anything runs."""
-    order = [n for n in graph.order if isinstance(n, Input)]
+    order: list[Node] = [n for n in graph.order if isinstance(n, Input)]
     order += [n for n in graph.order if not isinstance(n, Input)]
     place = {node.name: k for k, node in enumerate(order)}
     last = dict(place)

@@ -22,6 +22,8 @@ INT = np.int32
 SINGLE_EXACT = 1 << 24
 LEFT_ITEMS = 1 << 17
 """Numbers gathered at a time: half a MiB, so that they stay in the L2 cache."""
+SMALL_GROUP = 16
+"""Channels of a group that is multiplied without looking whether it says anything."""
 Words = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -61,13 +63,13 @@ def take(given: Words, at: int, out: Floats, to: int, n: int, shift: Any, mask: 
 @part
 def put(made: Floats, row: Words, shift: int, more: bool) -> None:
     """``made << shift`` into a row, or added to it."""
-    shift = INT(shift & 31)
+    places = INT(shift & 31)
     if more:
         for c in range(row.shape[0]):
-            row[c] = INT(row[c] + INT(INT(made[c]) << shift))
+            row[c] = INT(row[c] + INT(INT(made[c]) << places))
     else:
         for c in range(row.shape[0]):
-            row[c] = INT(INT(made[c]) << shift)
+            row[c] = INT(INT(made[c]) << places)
 
 
 @part
@@ -112,51 +114,79 @@ def dense(
 
 
 @part
+def speaking(op: Any, given: Words, made: Words, span: tuple[int, int], places: Words) -> int:
+    """List the groups that hold a message, and blank what the others send; how many there are."""
+    c_in, c_out, count = op.c_in, op.c_out, 0
+    for g in range(span[0], span[1]):
+        # Where groups are small, to look costs more than to multiply.
+        if op.groups > 1 and c_in > SMALL_GROUP and nonzero(given[g * c_in : (g + 1) * c_in]) == 0:
+            made[g * c_out : (g + 1) * c_out] = 0
+            continue
+        places[count] = g
+        count += 1
+    return count
+
+
+@part
 def dense_block(
     op: Any, pools: Pools, scratch: Scratch, given: Words, made: Words, span: tuple[int, int],
     cuts: tuple[int, int],
 ) -> None:  # fmt: skip
     """Some groups of channels."""
-    c_in, c_out, count = op.c_in, op.c_out, 0
-    for g in range(span[0], span[1]):
-        row = given[g * c_in : (g + 1) * c_in]
-        if op.groups > 1 and nonzero(row) == 0:
-            made[g * c_out : (g + 1) * c_out] = 0
-            continue
-        scratch.places[count] = g
-        count += 1
+    c_in, c_out, places = op.c_in, op.c_out, scratch.places
+    count = speaking(op, given, made, span, places)
     if count == 0:
         return
+    every = count == span[1] - span[0]
     for k in range(cuts[0]):
         shift, mask = cut(k, cuts)
-        for i in range(count):
-            g = scratch.places[i]
-            take(given, g * c_in, scratch.left, i * c_in, c_in, shift, mask)
+        if every:
+            take(given, span[0] * c_in, scratch.left, 0, count * c_in, shift, mask)
+        else:
+            for i in range(count):
+                take(given, places[i] * c_in, scratch.left, i * c_in, c_in, shift, mask)
         multiply(op, pools, scratch, count)
+        if every:
+            rows = made[span[0] * c_out : span[1] * c_out]
+            put(scratch.right[: count * c_out], rows, op.exponent + shift, k > 0)
+            continue
         for i in range(count):
-            g = scratch.places[i]
             product = scratch.right[i * c_out : (i + 1) * c_out]
-            put(product, made[g * c_out : (g + 1) * c_out], op.exponent + shift, k > 0)
+            row = made[places[i] * c_out : (places[i] + 1) * c_out]
+            put(product, row, op.exponent + shift, k > 0)
 
 
 @part
-def reach(op: Any, position: int, reached: npt.NDArray[np.uint8]) -> None:
-    """Mark the outputs whose kernel covers a position."""
-    y, x = position // op.width + op.above, position % op.width + op.beside
+def ends(at: int, window: int, step: int, count: int) -> tuple[int, int]:
+    """First and last of ``count`` outputs along a side whose window covers a padded place."""
     # y' covers y where y'·stride <= y < y'·stride + kernel.
-    top, left = max(0, (y - op.high) // op.down + 1), max(0, (x - op.wide) // op.across + 1)
-    for row in range(top, min(op.rows - 1, y // op.down) + 1):
-        for column in range(left, min(op.columns - 1, x // op.across) + 1):
-            reached[row * op.columns + column] = 1
+    return max(0, (at - window) // step + 1), min(count - 1, at // step)
+
+
+@part
+def reach(op: Any, positions: Words, reached: npt.NDArray[np.uint8], room: Words) -> None:
+    """Mark the outputs whose kernel covers a position; there are no divisions by position."""
+    width, j = op.width, 0
+    for x in range(width):
+        room[2 * x], room[2 * x + 1] = ends(x + op.beside, op.wide, op.across, op.columns)
+    for y in range(op.height):
+        top, bottom = ends(y + op.above, op.high, op.down, op.rows)
+        begin, end = y * width, (y + 1) * width
+        while j < positions.shape[0] and positions[j] < end:
+            x = positions[j] - begin
+            for row in range(top, bottom + 1):
+                for column in range(room[2 * x], room[2 * x + 1] + 1):
+                    reached[row * op.columns + column] = 1
+            j += 1
 
 
 @part
 def window(
-    op: Any, given: Words, marks: Words, output: int, left: Floats, to: int, shift: Any, mask: Any
-) -> None:
-    """What the kernel of an output covers, zeros where no message is."""
-    top = output // op.columns * op.down - op.above
-    side = output % op.columns * op.across - op.beside
+    op: Any, given: Words, marks: Words, corner: tuple[int, int], left: Floats, to: int,
+    shift: Any, mask: Any,
+) -> None:  # fmt: skip
+    """What a kernel with that corner covers, zeros where no message is."""
+    top, side = corner
     b, b_end = max(0, -side), min(op.wide, op.width - side)
     line, n, height = op.wide * op.c_in, op.c_in, op.height
     for a in range(op.high):
@@ -180,7 +210,7 @@ def window(
 
 @part
 def blank(out: Floats, to: int, n: int) -> None:
-    """n zeros."""
+    """Zeros, n of them."""
     place = np.uint64(to)
     for c in range(np.uint64(n)):
         out[place + c] = np.float32(0)
@@ -188,12 +218,13 @@ def blank(out: Floats, to: int, n: int) -> None:
 
 @part
 def mark(
-    op: Any, positions: Words, marks: Words, reached: npt.NDArray[np.uint8], places: Words
-) -> int:
+    op: Any, positions: Words, marks: Words, reached: npt.NDArray[np.uint8], room: Words,
+    places: Words,
+) -> int:  # fmt: skip
     """Name rows by position, and list the outputs that they reach; how many those are."""
     for j in range(positions.shape[0]):
         marks[positions[j]] = j + 1
-        reach(op, positions[j], reached)
+    reach(op, positions, reached, room)
     count = 0
     for place in range(op.rows * op.columns):
         if reached[place]:
@@ -230,8 +261,9 @@ def convolve(
         counts[f, SYNAPSES] = meet(op, positions, given, over) * op.c_out
         begin = made
         made += mark(
-            op, positions, scratch.marks, scratch.reached, pools.tokens[out.tokens + made :]
-        )
+            op, positions, scratch.marks, scratch.reached, scratch.rows,
+            pools.tokens[out.tokens + made :],
+        )  # fmt: skip
         cuts = parts_of(given, op.row_sum)
         block = max(1, LEFT_ITEMS // max(op.terms, op.c_out))
         for at in range(begin, made, block):
@@ -251,9 +283,14 @@ def conv_block(
     n, c_out = last - first, op.c_out
     for k in range(cuts[0]):
         shift, mask = cut(k, cuts)
+        row = pools.tokens[out.tokens + first] // op.columns
         for i in range(n):
             output = pools.tokens[out.tokens + first + i]
-            window(op, given, scratch.marks, output, scratch.left, i * op.terms, shift, mask)
+            while output >= (row + 1) * op.columns:
+                row += 1
+            column = output - row * op.columns
+            corner = (row * op.down - op.above, column * op.across - op.beside)
+            window(op, given, scratch.marks, corner, scratch.left, i * op.terms, shift, mask)
         multiply(op, pools, scratch, n)
         rows = pools.rows[out.at + first * c_out : out.at + last * c_out]
         put(scratch.right[: n * c_out], rows, op.exponent + shift, k > 0)

@@ -93,7 +93,7 @@ class Scratch(NamedTuple):
         floats: float32, likewise, and a row of any attention.
         bits: int32, the memory of ``floats``.
         places: int32, one number for each token or position of any value, and for each group.
-        rows: int32, likewise.
+        rows: int32, twice as many.
         marks: int32, likewise; zeros between operations.
         reached: uint8, likewise.
     """
