@@ -35,7 +35,7 @@ ROW_SUM_MAX = 2**20
 def fits(graph: Graph) -> bool:
     """Whether the program computes what the bodies do, and can overflow nowhere."""
     kinds = {node.kind for node in graph.nodes}
-    if not kinds & {"Delta", "SigmaDelta"} or not kinds <= {"Input", *KINDS}:
+    if not kinds & {"Delta", "SigmaDelta", "RestoreGate"} or not kinds <= {"Input", *KINDS}:
         return False
     if any(edge.recurrent for edge in graph.edges) or frames_before(graph):
         return False
