@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,8 @@ Fields = dict[str, Any]
 RESETS = {"zero": TO_ZERO, "subtract": SUBTRACT, "subtract_late": LATE}
 BLOCK = 1024
 """Channels of tokens next to each other that an encoder takes at a time."""
+_READY: WeakKeyDictionary[Graph, npt.NDArray[np.float32]] = WeakKeyDictionary()
+"""Weights, made ready once for all simulators that run the same graph."""
 THRESHOLD_MAX = 2**24
 """No message reaches it."""
 
@@ -67,13 +70,14 @@ def assembled(graph: Graph, layout: Layout) -> tuple[list[Node], Operations, Poo
         fields |= _value(node, layout) | _sources(graph, node, layout) | _fields(node, held)
         for name, number in fields.items():
             row[name] = number
+    weight = _READY.setdefault(graph, held.weight.joined())
     tokens, rows, whole = layout.sizes
     pools = Pools(
         np.zeros(tokens, np.int32), np.zeros(rows, np.int32),
         np.zeros((len(layout.values), layout.frames + 1), np.int64), np.zeros(whole, np.int64),
         np.zeros(held.state, np.int32), np.zeros(held.totals, np.int64),
         np.ones(held.flags, np.uint8), held.constants.joined(), held.numbers.joined(),
-        held.weight.joined(),
+        weight,
     )  # fmt: skip
     return order, operations, pools, _scratch(graph, operations)
 
