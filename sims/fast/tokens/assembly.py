@@ -79,18 +79,22 @@ def assembled(graph: Graph, layout: Layout) -> tuple[list[Node], Operations, Poo
         np.ones(held.flags, np.uint8), held.constants.joined(), held.numbers.joined(),
         weight,
     )  # fmt: skip
-    return order, operations, pools, _scratch(graph, operations)
+    return order, operations, pools, _scratch(graph, operations, layout.frames)
 
 
-def _scratch(graph: Graph, operations: Operations) -> Scratch:
+def _scratch(graph: Graph, operations: Operations, frames: int) -> Scratch:
     most = max(max(node.output_shape("out")) for node in graph.nodes)
     floats = np.zeros(max(BLOCK, int(operations["channels"].max())), np.float32)
-    left = max(LEFT_ITEMS, int(operations["terms"].max()))
-    right = max(LEFT_ITEMS, int(operations["c_out"].max()))
+    left, right, gathered = 1, 1, 0
+    for op in operations[operations["terms"] > 0]:
+        widest = int(max(op["terms"], op["c_out"]))
+        rows = min(int(op["tokens"] * op["groups"]) * frames, max(1, LEFT_ITEMS // widest))
+        left, right = max(left, rows * int(op["terms"])), max(right, rows * int(op["c_out"]))
+        gathered = max(gathered, rows)
     return Scratch(
         np.zeros(left, np.float32), np.zeros(right, np.float32),
         np.zeros(floats.size, np.int32), floats, floats.view(np.int32),
-        np.zeros(max(most, LEFT_ITEMS), np.int32), np.zeros(2 * most, np.int32),
+        np.zeros(max(most, gathered), np.int32), np.zeros(2 * most, np.int32),
         np.zeros(most, np.int32), np.zeros(most, np.uint8),
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from sims.fast.tokens.fits import in_rows
 from sims.fast.tokens.tables import VALUE, Values
 
 Key = tuple[str, str]
-FRAMES_MAX = 16
+FRAMES_MAX = 8
 """Frames of a chunk; more would not be faster."""
 CHUNK_BYTES = 2**21
 """A chunk of all values stays within this, as long as it has more than one frame."""
