@@ -24,9 +24,9 @@ from sims.counts import NodeCounts
 from sims.fast.build import body_of
 from sims.fast.checks import frames_of, probed, require_names, require_runnable
 from sims.fast.past import Key, Past, key_of
+from sims.fast.programs import Program, program_of
 from sims.fast.rows import Signal, dense, store
 from sims.fast.source import InputBody, checked, expected
-from sims.fast.spiking import Program, program_of
 from sims.fast.warm_up import frames_before, warm_up
 from sims.fast.width import REGISTERS, Registers, TooWide
 from sims.overflow import Overflow
@@ -110,7 +110,7 @@ class FastSimulator:
 
     @property
     def compiled(self) -> bool:
-        """Whether the network runs as a program (:mod:`sims.fast.spiking`)."""
+        """Whether the network runs as a program (:mod:`sims.fast.programs`)."""
         return self._program is not None
 
     @property

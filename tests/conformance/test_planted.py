@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from conversion.cases.case import ConformanceCase
 from conversion.cases.registry import select, standard_cases
 from conversion.graph import Graph
 from conversion.nodes import QUANTISED_NODES, Node
@@ -19,6 +21,10 @@ from sims.conformance.batch import Task, answers
 from sims.conformance.compare import compare
 from sims.fast import simulator
 from sims.fast.spiking.tables import KINDS
+from sims.fast.tokens import token_program_of
+from sims.fast.tokens.fits import fits
+from sims.fast.tokens.tables import KINDS as TOKEN_KINDS
+from tests.conformance.depth import depth_case, gate_case
 
 Change = Callable[[Any], Node]
 FAMILIES = ("edge/*", "limit/*", "small/* 0", "spiking/0?", "spiking/* 0", "loop/* 0", "random/0??")
@@ -126,6 +132,9 @@ RULES: dict[str, tuple[str, Callable[..., Any]]] = {
 }  # fmt: skip
 """By what is wrong: a rule of the reference, and what stands in its place."""
 
+NO_ERROR_OF_TOKENS = {("LIF", "warmup")}
+"""A graph with frames before frame 0 is no program of tokens."""
+
 
 @pytest.fixture(scope="module")
 def tasks() -> list[Task]:
@@ -201,6 +210,40 @@ def test_an_error_in_a_program_is_caught(
 
     monkeypatch.setattr(simulator, "program_of", wrong_program)
     assert caught_by(tasks, kind)
+
+
+@pytest.fixture(scope="module")
+def token_tasks(tasks: list[Task]) -> list[Task]:
+    """Those that are programs of tokens, gates by themselves, and a whole network."""
+    found = [task for task in tasks if fits(task.graph)]
+    for name, built in [(f"gate/{k}", gate_case(k)) for k in range(3)] + [
+        ("whole/tiny", depth_case("tiny", 6))
+    ]:
+        case = ConformanceCase(name, partial(tuple, built))
+        found.append(Task(case, *built, reference_engine().answer(*built, case.mode)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [(kind, what) for kind in TOKEN_KINDS for what in PLANTED[kind]
+                       if (kind, what) not in NO_ERROR_OF_TOKENS]
+)  # fmt: skip
+def test_an_error_in_a_program_of_tokens_is_caught(
+    kind: str, what: str, token_tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(node: Node) -> Node:
+        with suppress(GraphError):  # at the end of its range
+            return PLANTED[kind][what](node) if node.kind == kind else node
+        return node
+
+    def wrong_program(graph: Graph, shown: Any, **_: Any) -> Any:
+        planted = graph
+        with suppress(GraphError):  # the error is none that a program could have
+            planted = replace(graph, nodes=tuple(wrong(node) for node in graph.nodes))
+        return token_program_of(planted, shown)
+
+    monkeypatch.setattr(simulator, "program_of", wrong_program)
+    assert caught_by(token_tasks, kind)
 
 
 @pytest.mark.parametrize("what", RULES)

@@ -54,8 +54,11 @@ def test_a_batch_is_its_single_runs(threads: int | None) -> None:
     assert all(same(run, simulate(graph, clip)) for run, clip in zip(together, clips, strict=True))
 
 
-def test_simulators_of_one_graph_share_their_weights() -> None:
+def test_simulators_of_one_graph_share_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     graph, inputs = dense_case(3)
+    programs = [FastSimulator(graph)._program for _ in range(2)]
+    assert programs[0]._pools.weight is programs[1]._pools.weight  # type: ignore[union-attr]
+    monkeypatch.setattr("sims.fast.simulator.program_of", lambda *_, **__: None)
     dense = graph.by_name["dense"]
     first, second = FastSimulator(graph), FastSimulator(graph)
     ready = weights_of(dense, dense.weight)  # type: ignore[arg-type,attr-defined]
