@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +77,8 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--threads", type=positive, metavar="N",
-        help="with fast: clips at a time, or for one clip threads of its matrix products (default: "
-        "as many clips as cores, one thread each); no result depends on it",
+        help="with fast: clips at a time, a thread each (default: as many as cores); for one clip "
+        "threads of its products and large populations (default 1); no result depends on it",
     )  # fmt: skip
     parser.add_argument("--stock", action="store_true",
                         help="with lava: stock Lava processes wherever they suffice")  # fmt: skip
@@ -104,9 +103,6 @@ def run(args: argparse.Namespace) -> int:
     """Simulate, print counts, write and compare values."""
     _check_options(args)
     board = None if args.plan else board_of(args)  # before anything heavy is imported
-    if args.threads and len(args.inputs) == 1:
-        # Read when NumPy is loaded, which is below.
-        os.environ["OPENBLAS_NUM_THREADS"] = str(args.threads)
     from conversion.bounds import verify
     from conversion.graph_file import load_graph
     from depth_snn.cli.simulate_clip import run_clip

@@ -21,6 +21,7 @@ from conversion.graph import Graph
 from conversion.nodes import Input
 from depth_snn.errors import EngineError, OverflowInGraph
 from sims.counts import NodeCounts
+from sims.fast.blas import product_threads
 from sims.fast.build import body_of
 from sims.fast.checks import frames_of, probed, require_names, require_runnable
 from sims.fast.past import Key, Past, key_of
@@ -45,7 +46,7 @@ class FastSimulator:
             raises, ``"chip"`` wraps as Lava does, ``"unbounded"`` goes on up to the 63 bits this
             simulator can hold and raises beyond.
         observer: Shown every value of each frame, valid until the next.
-        threads: Threads that a spiking network may use; the integers do not depend on them.
+        threads: Threads for matrix products and large populations; no integer depends on them.
 
     Raises:
         GraphError: if the graph is not quantised or not balanced, or a probe names no port of it.
@@ -73,6 +74,7 @@ class FastSimulator:
         }
         self._frames = 0
         self._broken = False
+        self._threads = threads
         ports = set(self._shown.values())
         # A program shows nothing between its layers, and wraps nothing.
         whole = overflow == "strict" and observer is None
@@ -138,7 +140,8 @@ class FastSimulator:
         """
         if self._program is not None:
             return {text: array[0] for text, array in self._run_frame(frame_inputs).items()}
-        signals = self._advance(frame_inputs)
+        with product_threads(self._threads):
+            signals = self._advance(frame_inputs)
         return {text: dense(signals[key]).copy() for text, key in self._shown.items()}
 
     def run(
@@ -161,7 +164,8 @@ class FastSimulator:
         """
         frames = frames_of(self._graph, inputs, ranged=self._program is None)
         if self._program is not None:
-            return self._run_program(self._program, inputs, frames, on_frame)
+            with product_threads(self._threads):
+                return self._run_program(self._program, inputs, frames, on_frame)
         values = self._zeros(frames)
         for f in range(frames):
             self.step_into(
@@ -188,7 +192,8 @@ class FastSimulator:
             name: expected(node, frame_inputs[name], node.shape)[np.newaxis]
             for name, node in sources.items()
         }
-        return self._run_program(self._program, frame, 1, None)
+        with product_threads(self._threads):
+            return self._run_program(self._program, frame, 1, None)
 
     def _run_program(
         self,
@@ -227,7 +232,8 @@ class FastSimulator:
             for text, array in self._run_frame(frame_inputs).items():
                 values[text][...] = array[0]
             return
-        signals = self._advance(frame_inputs)
+        with product_threads(self._threads):
+            signals = self._advance(frame_inputs)
         for text, key in self._shown.items():
             store(signals[key], values[text])
 
@@ -273,7 +279,7 @@ def simulate(
         overflow: What a value outside its register does.
         probes: The ``"node.port"`` values to keep, which sets the memory used; None for all.
         on_frame: Called with the frame number after each frame.
-        threads: Threads that a spiking network may use; the integers do not depend on them.
+        threads: Threads for matrix products and large populations; no integer depends on them.
 
     Returns:
         The probed values, and the counts of every node.
