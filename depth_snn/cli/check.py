@@ -92,7 +92,12 @@ def run(args: argparse.Namespace) -> int:
     if args.target:
         from depth_snn.cli.check_target import check_target
 
-        return check_target(args)
+        try:
+            return check_target(args)
+        except DepthError:
+            if args.json and args.json.is_file():
+                args.json.unlink()  # of an earlier check
+            raise
     _check_options(args)
     if args.propose:
         return _propose(args)
