@@ -75,7 +75,7 @@ def _resolved(path: Path) -> str:
 
 def beside(record: Path) -> list[Path]:
     """The graph and the inputs that lie beside a run."""
-    return [record.with_name(name) for name in ("graph.h5", "inputs.h5")]
+    return [record.parent / name for name in ("graph.h5", "inputs.h5")]
 
 
 def _written(args: argparse.Namespace, command: ModuleType) -> Iterator[Named]:
