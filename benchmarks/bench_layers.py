@@ -7,7 +7,6 @@ Seconds per step. Lava's start, 5 to 15 s, is not counted; neither is building o
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from benchmarks.chain import Chain, make_chain
 from benchmarks.lava_run import run_chain
-from benchmarks.timing import Times, interleave, ratio, table
+from benchmarks.timing import Times, again_and_again, interleave, ratio, table
 from depth_snn.errors import EngineError
 from depth_snn.figures import Figure, found_now, publish
 from sims.fast import FastSimulator
@@ -36,13 +35,7 @@ def own(chain: Chain) -> Callable[[], float]:
     simulator = FastSimulator(chain.graph(), (), threads=1)
     frames = chain.spikes[:, None, :]
     simulator.run({"in": frames})
-
-    def run() -> float:
-        begin = time.perf_counter()
-        simulator.run({"in": frames})
-        return time.perf_counter() - begin
-
-    return run
+    return again_and_again(lambda: simulator.run({"in": frames}))
 
 
 def lava(chain: Chain, want: np.ndarray, deadline_s: float) -> Callable[[], float]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,7 +21,15 @@ import numpy.typing as npt
 
 from benchmarks.copy_bandwidth import FAR_BYTES, copy_bytes_per_s
 from benchmarks.lava_run import run_chain
-from benchmarks.timing import Times, interleave, percent, ratio, report_absent, table
+from benchmarks.timing import (
+    Times,
+    again_and_again,
+    interleave,
+    percent,
+    ratio,
+    report_absent,
+    table,
+)
 from benchmarks.worker import Worker
 from conversion.graph import Edge, Graph
 from conversion.nodes import LIF, Input
@@ -93,13 +100,7 @@ def own(case: Case, threads: int) -> Callable[[], float]:
     """Our engine; nothing is probed, spikes are counted."""
     simulator = FastSimulator(network(case.frames.shape[1]), (), threads=threads)
     simulator.run({"drive": case.frames})
-
-    def run() -> float:
-        begin = time.perf_counter()
-        simulator.run({"drive": case.frames})
-        return time.perf_counter() - begin
-
-    return run
+    return again_and_again(lambda: simulator.run({"drive": case.frames}))
 
 
 def enter(stack: ExitStack, case: Case, name: str, worker: Worker, exact: bool, **words: Any):

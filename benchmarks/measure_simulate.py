@@ -45,7 +45,7 @@ def write_clip(network: str, frames: int, folder: Path) -> None:
 def timed(folder: Path) -> tuple[list[float], float]:
     """Frames per second of each run, and the most memory this process ever took, MiB."""
     graph, inputs = load_graph(folder / "graph.h5"), load_arrays(folder / "inputs.h5")
-    ports = list(telling_ports(graph, stock=False))
+    ports = list(telling_ports(graph, ()))
     frames = len(next(iter(inputs.values())))
     rows = [{name: array[f] for name, array in inputs.items()} for f in range(frames)]
     stream(graph, rows[:2], lambda *_: None, probes=ports)  # compiles

@@ -42,7 +42,8 @@ def python_of(name: str) -> Path:
     wanted = hashlib.sha256(f"{pins}{sys.version}".encode()).hexdigest()
     folder = cache_folder() / name
     stamp = folder / STAMP
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
+    stale = not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted
+    if stale or not (folder / SLOTS).exists():  # its Python may have gone with another folder
         print(f"installing {name} into {folder} ...", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         _install(name, folder)
@@ -60,11 +61,13 @@ def _install(name: str, folder: Path) -> None:
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     pins = str(PEERS / f"{name}.txt")
     python = str(folder / SLOTS)
+    # Not the Python of the project's own environment, which may be deleted before this one.
+    base = getattr(sys, "_base_executable", sys.executable)
     if uv is not None:
-        _run(name, [uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
+        _run(name, [uv, "venv", "--quiet", "--python", base, str(folder)])
         _run(name, [uv, "pip", "install", "--quiet", "--python", python, "-r", pins])
     else:
-        _run(name, [sys.executable, "-m", "venv", str(folder)])
+        _run(name, [base, "-m", "venv", str(folder)])
         _run(name, [python, "-m", "pip", "install", "--quiet", "-r", pins])
 
 

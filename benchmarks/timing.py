@@ -14,6 +14,24 @@ PAUSE_S = 0.3
 """Before each run: threads of the contender before may still spin, waiting for more work."""
 
 
+LEAST_S = 0.2
+"""How long ours runs for one round: peers take that long for what ours does in milliseconds, of
+which the first would be spent on fetching what the peer before pushed out of the cache."""
+
+
+def again_and_again(run: Callable[[], object]) -> Callable[[], float]:
+    """Mean seconds of a run that is repeated until :data:`LEAST_S` have passed."""
+
+    def timed() -> float:
+        begin, runs = time.perf_counter(), 0
+        while time.perf_counter() - begin < LEAST_S:
+            run()
+            runs += 1
+        return (time.perf_counter() - begin) / runs
+
+    return timed
+
+
 @dataclass(frozen=True)
 class Times:
     """Seconds of one contender, a run each, in the order of the rounds."""

@@ -29,6 +29,7 @@ run must have kept all its inputs (depth-snn run --keep-inputs N). All energy is
 
 SPIKING = ("synaptic_operation", "neuron_update", "spike_delivery", "graded_message_delivery")
 """Events of a spiking network, one of which its table must price; what the names start with."""
+OTHERS = {"--table": "loihi2", "--baseline": "horowitz45"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,8 +92,8 @@ def _tables(option: str, text: str, what: str, events: tuple[str, ...]) -> list[
     for table in tables:
         if not table.prices_any(*events):
             raise ConfigError(
-                f"{option} {table.name}: this table has no prices of {what}; see "
-                "`depth-snn energy --help` for those that have"
+                f"{option} {table.name}: this table has no prices of {what}; give another, such "
+                f"as {OTHERS[option]}"
             )
     return tables
 

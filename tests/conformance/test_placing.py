@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from conversion.cases.building import Case
-from conversion.cases.hypothesis_networks import networks, seeded
+from conversion.cases.hypothesis_networks import networks
+from conversion.cases.random_networks import seeded
 from conversion.cases.small import CASES
 from conversion.nodes import Connection, Delay
 from conversion.placement import NOWHERE, Core, Part, Placement, homes

@@ -40,6 +40,9 @@ def print_summary(
         f"time       {times['pruned_end_to_end']} a frame; dense {times['dense_linear']}, "
         f"dense with SDPA {times['dense_sdpa']} (medians)"
     )
+    if "integer_graph" in record.timing_ms:
+        took = record.timing_ms["integer_graph"]
+        print(f"integers   {took:.1f} ms a frame, {1e3 / took:.0f} frames/s, every event counted")
     print(f"memory     {memory_bytes / 2**20:.1f} MiB for the stream's state, bounded")
     for name in ("miou_dense", "miou_pruned", "miou_integer"):
         if name in record.quality:
