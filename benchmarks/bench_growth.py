@@ -92,14 +92,14 @@ def draw(sizes: list[Point], rates: list[Point], file: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left.loglog([p.synops for p in sizes], [p.step_ms for p in sizes], "o-", color="#1b6ca8")
     for p in sizes:
-        left.annotate(f"{p.neurons:,}", (p.synops, p.step_ms), xytext=(6, -12),
+        left.annotate(f"{p.neurons:,}", (p.synops, p.step_ms), xytext=(7, -10),
                       textcoords="offset points", fontsize=8)  # fmt: skip
     left.set(xlabel="synaptic operations per step", ylabel="ms per step",
              title="Time grows with events (labels: neurons)")  # fmt: skip
     right.plot([100 * p.share for p in rates], [p.step_ms for p in rates], "o-", color="#c0392b")
     right.set(xlabel="neurons that spike in a step, %", ylabel="ms per step", ylim=(0, None),
               title=f"{rates[0].neurons:,} neurons, {rates[0].fan_out} synapses each")  # fmt: skip
-    left.margins(0.12)
+    left.margins(x=0.24, y=0.18)  # room for the labels
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

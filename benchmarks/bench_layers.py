@@ -86,16 +86,19 @@ def measure(
         stem = f"depth{layers}" if layers > 1 else "layer"
         end = "" if layers > 1 else f"_{count}"
         figures[f"{stem}_step_us{end}"] = found_now(
-            1e6 * ours.median / steps, spread=1e6 * ours.spread / steps, unit="µs", command=COMMAND
+            took := 1e6 * ours.median / steps,
+            spread=ours.spread_of(took),
+            unit="µs",
+            command=COMMAND,
         )
-        value, spread = ratio(times["Lava"], ours) if "Lava" in times else (float("nan"), 0.0)
+        value, spread = ratio(times["Lava"], ours) if "Lava" in times else (float("nan"), None)
         if "Lava" in times:
             figures[f"{stem}_vs_lava{end}"] = found_now(
                 value, spread=spread, unit="×", command=COMMAND
             )
         slow = f"{1e6 * times['Lava'].median / steps:.0f}" if "Lava" in times else "–"
         rows.append((f"{layers} × {count}", f"{1e6 * ours.median / steps:.2f}", slow,
-                     f"{value:.0f}", f"{spread:.0f}"))  # fmt: skip
+                     f"{value:.0f}", "–" if spread is None else f"{spread:.0f}"))  # fmt: skip
     print(table(("layers", "ours, µs/step", "Lava, µs/step", "ratio", "±"), rows))
     figures["layers_spikes_compared"] = found_now(compared, unit="", command=COMMAND)
     return figures

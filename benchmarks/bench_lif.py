@@ -21,7 +21,15 @@ import numpy.typing as npt
 
 from benchmarks.copy_bandwidth import FAR_BYTES, copy_bytes_per_s
 from benchmarks.lava_run import run_chain
-from benchmarks.timing import Times, again_and_again, interleave, ratio, report_absent, table
+from benchmarks.timing import (
+    Times,
+    again_and_again,
+    interleave,
+    percent,
+    ratio,
+    report_absent,
+    table,
+)
 from benchmarks.worker import Worker
 from conversion.graph import Edge, Graph
 from conversion.nodes import LIF, Input
@@ -223,13 +231,12 @@ def limits(case: Case, ours: Times, far_bytes: int) -> dict[str, Figure]:
     """Speed, and the share of the copy bandwidth that the bytes which must move take of it."""
     neurons = case.frames.shape[1]
     rate = case.frames.size / ours.median
-    spread = rate * ours.spread / ours.median
     near, far = copy_bytes_per_s(neurons * BYTES // 2), copy_bytes_per_s(far_bytes)
     print(f"  copying: {near / 1e9:.1f} GB/s within {neurons * BYTES} bytes, {far / 1e9:.1f} GB/s "
           f"far beyond the cache; {BYTES} bytes per neuron and step must move")  # fmt: skip
     return {
         "lif_steps_per_s": found_now(
-            rate / 1e6, spread=spread / 1e6, unit="million/s", command=COMMAND
+            rate / 1e6, spread=ours.spread_of(rate / 1e6), unit="million/s", command=COMMAND
         ),
         "bandwidth_fraction_lif": found_now(100 * rate * BYTES / near, unit="%", command=COMMAND),
         "bandwidth_fraction_lif_far": found_now(
@@ -241,7 +248,7 @@ def limits(case: Case, ours: Times, far_bytes: int) -> dict[str, Figure]:
 def show(case: Case, threads: int, times: dict[str, Times]) -> None:
     """A line for each, the fastest first."""
     rows = [
-        (name, f"{case.frames.size / t.median / 1e6:.1f}", f"{t.spread / t.median:.0%}",
+        (name, f"{case.frames.size / t.median / 1e6:.1f}", percent(t.share),
          f"{t.median / times['ours'].median:.2f}")
         for name, t in sorted(times.items(), key=lambda item: item[1].median)
     ]  # fmt: skip

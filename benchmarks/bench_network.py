@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import Times, interleave, ratio, report_absent, table
+from benchmarks.timing import Times, interleave, percent, ratio, report_absent, table
 from benchmarks.worker import Worker
 from conversion.gates import SCHED
 from conversion.graph_file import save_graph
@@ -151,8 +151,7 @@ def measure_small(frames: int, rounds: int) -> dict[str, Figure]:
 
 def per_s(times: Times, frames: int) -> Figure:
     value = frames / times.median
-    spread = value * times.spread / times.median
-    return found_now(value, spread=spread, unit="frames/s", command=COMMAND)
+    return found_now(value, spread=times.spread_of(value), unit="frames/s", command=COMMAND)
 
 
 def times_as(slow: Times, fast: Times) -> Figure:
@@ -162,7 +161,7 @@ def times_as(slow: Times, fast: Times) -> Figure:
 
 def show(title: str, times: dict[str, Times], frames: int) -> None:
     rows = [
-        (who, f"{1e3 * t.median / frames:.2f}", f"{t.spread / t.median:.0%}",
+        (who, f"{1e3 * t.median / frames:.2f}", percent(t.share),
          f"{t.median / times['ours'].median:.2f}")
         for who, t in sorted(times.items(), key=lambda item: item[1].median)
     ]  # fmt: skip

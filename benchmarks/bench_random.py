@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.random_network import VTH, RandomNetwork, make_random
-from benchmarks.timing import Times, interleave, ratio, report_absent, table
+from benchmarks.timing import Times, interleave, percent, ratio, report_absent, table
 from benchmarks.worker import Worker
 from depth_snn.errors import DepthError, EngineError
 from depth_snn.figures import Figure, found_now, publish
@@ -102,7 +102,7 @@ def figures_of(times: dict[str, Times], synops: int, compared: int) -> dict[str,
     """Rates, ratios and a table."""
     ours = times["ours"]
     rows = [
-        (who, f"{synops / t.median / 1e6:.2f}", f"{t.spread / t.median:.0%}",
+        (who, f"{synops / t.median / 1e6:.2f}", percent(t.share),
          f"{t.median / ours.median:.1f}")
         for who, t in sorted(times.items(), key=lambda item: item[1].median)
     ]  # fmt: skip
@@ -120,8 +120,7 @@ def figures_of(times: dict[str, Times], synops: int, compared: int) -> dict[str,
 
 def rate(times: Times, synops: int) -> Figure:
     value = synops / times.median / 1e6
-    spread = value * times.spread / times.median
-    return found_now(value, spread=spread, unit="million/s", command=COMMAND)
+    return found_now(value, spread=times.spread_of(value), unit="million/s", command=COMMAND)
 
 
 def main() -> None:

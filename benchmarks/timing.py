@@ -44,13 +44,29 @@ class Times:
         return float(np.median(self.seconds))
 
     @property
-    def spread(self) -> float:
-        """Half the range from the 10th to the 90th percentile."""
+    def spread(self) -> float | None:
+        """Half the range from the 10th to the 90th percentile; None of a single run."""
         return half_range(self.seconds)
 
+    @property
+    def share(self) -> float | None:
+        """The spread as a share of the median."""
+        return None if self.spread is None else self.spread / self.median
 
-def half_range(values: Sequence[float]) -> float:
-    """Half the range from the 10th to the 90th percentile."""
+    def spread_of(self, value: float) -> float | None:
+        """The spread of a value that is the median times or divided by something."""
+        return None if self.share is None else value * self.share
+
+
+def percent(share: float | None) -> str:
+    """A share for a table; a dash where one round tells none."""
+    return "–" if share is None else f"{share:.0%}"
+
+
+def half_range(values: Sequence[float]) -> float | None:
+    """Half the range from the 10th to the 90th percentile; None of a single value."""
+    if len(values) < 2:
+        return None
     low, high = np.quantile(values, (0.1, 0.9))
     return float(high - low) / 2
 
@@ -84,10 +100,11 @@ def report_absent(name: str, error: BaseException) -> None:
     print(f"  {name}: does not take part: {' '.join(str(error).split())}", flush=True)
 
 
-def ratio(slow: Times, fast: Times) -> tuple[float, float]:
+def ratio(slow: Times, fast: Times) -> tuple[float, float | None]:
     """How many times longer ``slow`` takes, and the spread of that over the rounds.
 
-    The median of the rounds' ratios: the two runs of a round meet the same noise.
+    The median of the rounds' ratios: the two runs of a round meet the same noise. One round has no
+    spread.
     """
     paired = [a / b for a, b in zip(slow.seconds, fast.seconds, strict=True)]
     return float(np.median(paired)), half_range(paired)

@@ -41,7 +41,7 @@ def main() -> None:
         print(f"        {found['dense int8'].text}")
         dense = next(b for b in energy.baselines if b.name == "dense int8")
         nearest = sensitivities(energy, dense, record.steady, "operations")[0]
-        print(f"        it hangs on {nearest.constant} {nearest.text}")
+        print(f"        at the central prices it would turn with {nearest.constant} {nearest.text}")
         # Where every value changes, an 8-bit multiply at 0.23 pJ is hard to beat.
         assert found["dense int8"].outcome == "loses" and nearest.flips
 

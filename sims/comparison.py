@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
+from sims.digits import digits
 from sims.energy_total import Baseline, EnergyReport, EnergyTotal
 
 
@@ -57,7 +58,10 @@ def _compare(spiking: EnergyTotal, base: Baseline, frames: slice, tier: str) -> 
     text = _text(outcome, ratio, spiking, base, tier)
     if outcome == "loses" and (spiking.banded or other.banded):
         least = spiking.mean_band_pj(frames)[0] / other.mean_band_pj(frames)[1]
-        text = f"loses: at least {least:.3g} times the energy of {base.name}"
+        text = (
+            f"loses: at least {digits(least)} times the energy of {base.name}, where bands favour "
+            f"it most; {digits(ratio)} at the central prices"
+        )
     return Comparison(base.name, ratio, outcome, text, tier)
 
 
@@ -71,7 +75,7 @@ def outcome_of(spiking: EnergyTotal, other: EnergyTotal, frames: slice) -> str:
 
 
 def _text(outcome: str, ratio: float, spiking: EnergyTotal, base: Baseline, tier: str) -> str:
-    times = f"{ratio:.3g} times the energy of {base.name}"
+    times = f"{digits(ratio)} times the energy of {base.name}"
     other = base.tiers[tier]
     if outcome == "loses":
         return f"loses: {'at least ' if spiking.unknown else ''}{times}"

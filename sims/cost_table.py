@@ -108,6 +108,10 @@ class CostTable:
         """The row of an event; None when the table has no such row, which prices nothing."""
         return self.prices.get(event)
 
+    def prices_any(self, *starts: str) -> bool:
+        """Whether it has a price of an event whose name starts with one of some words."""
+        return any(p.value is not None and e.startswith(starts) for e, p in self.prices.items())
+
 
 def shipped_tables() -> tuple[str, ...]:
     """Names of the cost tables that come with the package."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sims.comparison import compare_with_baselines
 from sims.cost_table import TIERS
+from sims.digits import digits
 from sims.energy_total import Baseline, EnergyReport, EnergyTotal
 from sims.record import RunRecord
 from sims.sensitivity import break_even, sensitivities
@@ -15,6 +16,8 @@ from sims.sensitivity import break_even, sensitivities
 FORMAT = 1
 SHORT = {"operations": "operations", "memory": "+ memory", "static": "+ static"}
 """Tiers, each with the ones before it."""
+CENTRAL = "at the central prices"
+"""What sensitivities are computed at: the middle of every band."""
 
 
 def energy_text(record: RunRecord, reports: Sequence[EnergyReport]) -> str:
@@ -27,20 +30,26 @@ def energy_text(record: RunRecord, reports: Sequence[EnergyReport]) -> str:
     lines = [f"{record.frames} frames of {record.source}, means without the first; all modelled"]
     for name, report in {r.table.name: r for r in reports}.items():
         lines += ["", f"{report.table.title} ({name})"]
-        lines += _tier_lines(report.tiers, record)
+        lines += tier_lines(report.tiers, record)
     for name, report in {r.baseline_table.name: r for r in reports}.items():
         lines += ["", f"{report.baseline_table.title} ({name})"]
         for base in report.baselines:
             lines.append(f"  {base.name}")
-            lines += _tier_lines(base.tiers, record, "  ")
+            lines += tier_lines(base.tiers, record, "  ")
     for report in reports:
         for base in report.baselines:
             lines += _verdict_lines(record, report, base)
     return "\n".join(lines)
 
 
-def _tier_lines(tiers: dict[str, EnergyTotal], record: RunRecord, indent: str = "") -> list[str]:
-    """One line for each tier, and one that names what is unknown or only a floor."""
+def tier_lines(tiers: dict[str, EnergyTotal], record: RunRecord, indent: str = "") -> list[str]:
+    """One line for each tier, and one that names what is unknown or only a floor.
+
+    Args:
+        tiers: Totals by tier.
+        record: The run.
+        indent: Spaces in front.
+    """
     lines = [f"{indent}  {SHORT[t]:11} {_value(tiers[t], record.steady)}" for t in TIERS]
     missing = tiers["static"].unknown
     return lines + ([f"{indent}  {'unknown':11} {', '.join(missing)}"] if missing else [])
@@ -74,11 +83,15 @@ def hanging_lines(record: RunRecord, report: EnergyReport, base: Baseline) -> li
     flips = [f"{s.constant} {s.text}" for s in ranked if s.flips]
     never = [s.constant for s in ranked if not s.flips]
     even = break_even(report, base, record.steady, "operations", record.dense_macs)
-    now = f"{100 * even.observed:.3g} synaptic operations per 100 dense MACs now"
+    now = f"{digits(100 * even.observed)} synaptic operations per 100 dense MACs now"
     share = (
-        "no activity is low enough" if even.share is None else f"equal at {100 * even.share:.3g}"
+        "no activity is low enough"
+        if even.share is None
+        else f"equal at {digits(100 * even.share)}"
     )
+    banded = report.tiers["operations"].banded or base.tiers["operations"].banded
     return [
+        *([f"  {'':11} what follows is {CENTRAL}, not at the ends of bands"] if banded else []),
         *(f"  {'hangs on' if i == 0 else '':11} {text}" for i, text in enumerate(flips)),
         *([f"  {'':11} no change of one alone: {', '.join(never)}"] if never else []),
         f"  {'activity':11} {share}; {now}",

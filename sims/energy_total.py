@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.cost_table import ATTOJOULES_PER_PICOJOULE, CostTable
+from sims.digits import digits
 
 TIER_TITLES = {
     "operations": "operations only",
@@ -200,9 +201,9 @@ def format_pj(value_pj: float) -> str:
     for factor, unit in ((1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")):
         if value_pj >= factor * 0.9995:
             scaled = value_pj / factor
-            digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
-            return f"{scaled:.{digits}f} {unit}"
-    return f"{value_pj:.3g} pJ"
+            places = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+            return f"{scaled:.{places}f} {unit}"
+    return f"{digits(value_pj)} pJ"
 
 
 def sum_contributions(contributions: Iterable[Contribution], frames: int) -> EnergyTotal:

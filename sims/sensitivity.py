@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import inf, log
 
 from sims.cost_table import TIERS
+from sims.digits import digits
 from sims.energy_total import EVENT_LABELS, Baseline, Contribution, EnergyReport, mean_pj
 
 ACTIVITY_EVENTS = frozenset(
@@ -49,10 +50,10 @@ class Sensitivity:
     def text(self) -> str:
         """What would have to happen."""
         if self.price_pj is not None:
-            return f"at {self.price_pj:.3g} pJ each, a price nobody knows"
+            return f"at {digits(self.price_pj)} pJ each, a price nobody knows"
         if self.factor is None:
             return "cannot flip it"
-        return f"at {self.factor:.3g} times its price"
+        return f"at {digits(self.factor)} times its price"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ FORMAT = 1
 BASELINE_TABLE = "xavier"
 USUAL_FPS = 30.0
 """Frames per second of a camera, for clips that name none."""
+EVEN = " (not placed: even load, fewest cores)"
+"""What stands behind the name of a chip on which nothing was placed."""
 NOT_PLACED = (
     "work spread evenly over the fewest cores that sizes allow; whether the chip can hold the "
     "network is not asked, and Loihi 1 for one sends binary spikes only"
@@ -99,7 +101,7 @@ def case_cells(case: DeploymentCase) -> tuple[str, ...]:
     above = "" if case.placed else "≥ "
     operations, static = (_short(case, tier) for tier in ("operations", "static"))
     return (
-        case.variant, case.mapping, case.chip + ("" if case.placed else " (not placed)"),
+        case.variant, case.mapping, case.chip + ("" if case.placed else EVEN),
         f"{above}{case.cores}", "unknown" if case.chips is None else str(case.chips),
         f"≤ {figures(case.frames_per_s)}", f"≥ {figures(case.latency_ms)} ms", case.waits,
         operations, static,
@@ -140,7 +142,7 @@ def notes(study: Study) -> list[tuple[str, str]]:
     found = [(f"variant {v}", text) for v, text in VARIANTS.items()]
     found += [(f"mapping {m}", text) for m, text in MAPPINGS.items()]
     unplaced = sorted({case.chip for case in study.cases if not case.placed})
-    found += [(f"{chip} (not placed)", NOT_PLACED) for chip in unplaced]
+    found += [(f"{chip}{EVEN}", NOT_PLACED) for chip in unplaced]
     missing: dict[str, set[str]] = {}
     for case in study.cases:
         missing.setdefault(f"time not in it, {case.chip}", set()).update(case.times.unknown)

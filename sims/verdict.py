@@ -137,6 +137,13 @@ def build_judgement(
     }
 
 
+def not_judged(source: str, error: str) -> dict[str, Any]:
+    """What stands in the JSON file of a run that could not be judged, and why."""
+    return {
+        "format": FORMAT_VERSION, "source": source, "passed": None, "exit_code": 1, "error": error,
+    }  # fmt: skip
+
+
 def timing_ratios(timing_ms: Mapping[str, float]) -> dict[str, float]:
     """Dense time divided by the pruned end-to-end time, for every dense timing there is.
 

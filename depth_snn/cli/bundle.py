@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from depth_snn.cli.common import check_folder_target, positive
-from depth_snn.errors import ExitCode, InputError
+from depth_snn.cli.common import check_file_target, check_folder_target, positive
+from depth_snn.errors import ConfigError, ExitCode, InputError
 
 if TYPE_CHECKING:
     from sims.bundle.manifest import Manifest
@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", type=Path, help="inputs file")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER|FILE.zip",
-        help="where to write: a zip file if the name ends in .zip, else a new folder",
+        help="where to write: a zip file if the name ends in .zip, which may replace an earlier "
+        "bundle and nothing else, or a new folder",
     )  # fmt: skip
     parser.add_argument("--placement", type=Path, metavar="FILE", help="placement file to pack")
     parser.add_argument(
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from sims.bundle.pack import Contents, ports_to_keep
     from sims.inputs_file import load_arrays
 
-    check_folder_target("--out", args.out.parent)
+    _check_target(args.out)
     graph = load_graph(args.graph)
     verify(graph)
     placement = load_placement(args.placement) if args.placement else None
@@ -69,6 +70,23 @@ def run(args: argparse.Namespace) -> int:
     print(f"wrote {args.out} ({len(made.files) + 1} files, {size:.0f} KiB); its README.txt says "
           "how to run it")  # fmt: skip
     return ExitCode.OK
+
+
+def _check_target(path: Path) -> None:
+    """Refuse what may not be replaced, before any work."""
+    from sims.bundle.archive import is_bundle
+    from sims.bundle.pack import is_zip
+
+    if not is_zip(path):
+        if path.is_file():
+            raise ConfigError(f"--out {path}: is a file; name a new folder, or a file in .zip")
+        if path.is_dir() and any(path.iterdir()):
+            raise ConfigError(f"--out {path}: the folder is not empty; name a new one")
+        check_folder_target("--out", path)
+        return
+    check_file_target("--out", path)
+    if path.exists() and not is_bundle(path):
+        raise ConfigError(f"--out {path}: is there and is no bundle; give another name")
 
 
 def _cut(inputs: dict[str, Any], frames: int | None, path: Path) -> dict[str, Any]:

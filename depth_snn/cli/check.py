@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_snn.cli.common import check_file_target
+from depth_snn.cli.overlap import beside
 from depth_snn.errors import ConfigError, DepthError, EngineError, ExitCode
 from depth_snn.figures import write_text
 
@@ -81,12 +82,22 @@ def percent(text: str) -> Fraction:
     return Fraction(value)
 
 
+def also_read(args: argparse.Namespace) -> list[Path]:
+    """What belongs to the runs."""
+    return [path for record in args.records for path in beside(record)]
+
+
 def run(args: argparse.Namespace) -> int:
     """Judge, propose or check a target; returns the exit code."""
     if args.target:
         from depth_snn.cli.check_target import check_target
 
-        return check_target(args)
+        try:
+            return check_target(args)
+        except DepthError:
+            if args.json and args.json.is_file():
+                args.json.unlink()  # of an earlier check
+            raise
     _check_options(args)
     if args.propose:
         return _propose(args)
@@ -96,10 +107,12 @@ def run(args: argparse.Namespace) -> int:
         raise  # judged, and written, with what is wrong
     except DepthError as error:
         from sims.junit import junit_text
+        from sims.verdict import not_judged, write_verdict
 
         # Results of an earlier run must not stand for this one.
         if args.json:
-            args.json.unlink(missing_ok=True)
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            write_verdict(args.json, not_judged(str(args.records[0]), str(error)))
         if args.junit:
             write_text(args.junit, junit_text((), str(args.records[0]), str(error)))
         raise
@@ -119,14 +132,8 @@ def _check_options(args: argparse.Namespace) -> None:
     if (args.graph or args.placement) and len(args.records) > 1:
         raise ConfigError("--graph and --placement belong to one run; give one RUN")
     targets = {"--json": args.json, "--junit": args.junit, "--propose": args.propose}
-    taken = {path.resolve(): str(path) for path in args.records}
-    taken |= {Path(name).resolve(): name for name in args.budget}
     for option, path in targets.items():
         check_file_target(option, path)
-        if path is not None and path.resolve() in taken:
-            raise ConfigError(f"{option} {path}: is {taken[path.resolve()]} too; give another name")
-        if path is not None:
-            taken[path.resolve()] = option
 
 
 def _judge(args: argparse.Namespace) -> int:
@@ -136,6 +143,9 @@ def _judge(args: argparse.Namespace) -> int:
     from sims.junit import junit_text
     from sims.verdict import broken_witnesses, write_verdict
 
+    twice = next((name for name in args.budget if args.budget.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"--budget {twice}: is given twice; leave one out")
     budgets = [load_budget(name) for name in args.budget]
     source = args.records[0]
     seen = _evidence(source, args, budgets)

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="which, by commas (default reference,fast,lava)")  # fmt: skip
     parser.add_argument("--cases", nargs="+", metavar="GLOB",
                         help="only cases of these names")  # fmt: skip
-    parser.add_argument("--list", action="store_true", help="print the names of the cases")
+    parser.add_argument("--list", action="store_true", help="print the cases' names and number")
     parser.add_argument(
         "--trace", type=Path, metavar="FILE", default=os.environ.get(TRACE_VARIABLE),
         help="recorded trace of a Loihi 2 neuron, CSV of input, potential and spike "
@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         cases = select(cases, args.cases)
     if args.list:
         print("\n".join(case.name for case in cases))
+        print(f"{len(cases)} cases")
         return ExitCode.OK
     report = _run(args, cases)
     _print(report, verbose=args.verbose)

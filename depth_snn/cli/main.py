@@ -1,8 +1,9 @@
 """`depth-snn`: find the command, load only its module, turn failures into one line.
 
 A command is a module `depth_snn/cli/<name>.py` with `NAME`, `HELP`, `add_arguments(parser)` and
-`run(args) -> int`. It may also have `EXAMPLE`, the text shown at the end of its `--help`. The table
-of names and lines of help stands here, so that `depth-snn --help` imports nothing heavy.
+`run(args) -> int`. It may also have `EXAMPLE`, the text shown at the end of its `--help`, and name
+files for :mod:`depth_snn.cli.overlap`. The table of names and lines of help stands here, so that
+`depth-snn --help` imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from depth_snn import __version__
+from depth_snn.cli.overlap import refuse_overlap
 from depth_snn.errors import DepthError, ExitCode
 
 COMMANDS: dict[str, str] = {
@@ -177,6 +179,7 @@ def _dispatch(words: list[str]) -> int:
     if args.command is None:
         parser.print_help()
         return int(ExitCode.ERROR) if words else int(ExitCode.OK)
+    refuse_overlap(args, load_command(args.command))
     return int(args.run(args))
 
 

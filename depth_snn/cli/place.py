@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depth_snn.cli.common import check_file_target, count
+from depth_snn.cli.overlap import beside
 from depth_snn.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "(default: one from each neuron)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the placement (JSON)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what is printed as JSON")
+
+
+def also_read(args: argparse.Namespace) -> list[Path]:
+    """What belongs to the run of --traffic."""
+    return beside(args.traffic) if args.traffic else []
 
 
 def run(args: argparse.Namespace) -> int:

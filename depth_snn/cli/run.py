@@ -84,6 +84,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_figures_option(parser)
 
 
+def also_written(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """The files of the folder."""
+    return [("--out", args.out / name) for name in OUTCOME]
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the chain; returns the exit code."""
     board = board_of(args)  # before anything heavy is imported

@@ -22,7 +22,8 @@ EXAMPLE = """examples:
 numbers of one array for each Input, first axis frames:
   from sims.inputs_file import save_arrays
   save_arrays({"input": frames}, "in.h5")
-What --out and --counts write is read with sims.inputs_file.load_arrays, or any HDF5 reader.
+Folders named by --out and --counts are made if they are not there. What is written is read with
+sims.inputs_file.load_arrays, or any HDF5 reader.
 The fast engine reads and writes a long run a few frames at a time. A run that is stopped leaves no
 file and cannot be resumed, since every frame builds on those before it: start it again.
 Exit status: 1 when --compare finds a difference."""
@@ -99,6 +100,13 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def also_written(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """Of several clips, the file of each in the folders named."""
+    folders = {"--out": args.out, "--counts": args.counts}
+    clips = args.inputs if len(args.inputs) > 1 else []
+    return [(o, folder / c.name) for o, folder in folders.items() if folder for c in clips]
+
+
 def run(args: argparse.Namespace) -> int:
     """Simulate, print counts, write and compare values."""
     _check_options(args)
@@ -135,8 +143,6 @@ def _check_options(args: argparse.Namespace) -> None:
     for option, path in (("--out", args.out), ("--counts", args.counts)):
         if path is not None:
             check(option, path)
-    if args.out and args.out == args.counts and not several:
-        raise ConfigError(f"--counts {args.counts}: is the file of --out too; give another name")
 
 
 def _check_chip_options(args: argparse.Namespace) -> None:

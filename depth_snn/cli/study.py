@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depth_snn.cli.common import check_file_target, check_folder_target, count
+from depth_snn.cli.overlap import beside
 from depth_snn.errors import ConfigError, ExitCode, GraphError
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from conversion.placement import Placement
 
 NAME = "study"
+GIVEN = ("spatial", "serial")
+"""Mappings, each an option for a placement of one's own."""
 HELP = "model a finished run on a chip: cores, bottleneck, frames per second, energy"
 EXAMPLE = """examples:
   depth-snn run scene:street --out out/demo --frames 12 --keep-inputs 12
@@ -47,6 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="seed of the placement (default 0)")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="write pictures and study.html")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything as JSON")
+
+
+def also_read(args: argparse.Namespace) -> list[Path]:
+    """What is placed and run again."""
+    return beside(args.record)
+
+
+def also_written(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """Page and pictures."""
+    names = ["study.html"]
+    names += [f"{what}_{mapping}.png" for what in ("mesh", "cores") for mapping in GIVEN]
+    return [("--out", args.out / name) for name in names] if args.out else []
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,7 +110,7 @@ def _placements(
     from conversion.placement_file import load_placement
     from sims.placed_run import MAPPINGS
 
-    given = {"spatial": args.spatial, "serial": args.serial}
+    given = {mapping: getattr(args, mapping) for mapping in GIVEN}
     if any(given.values()):
         return {m: load_placement(path) for m, path in given.items() if path is not None}, {}
     from loihi.placing.place import place

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from depth_snn.cli.boards import add_board_options, board_of
 from depth_snn.cli.common import check_file_target, seconds
 from depth_snn.errors import ExitCode
+from sims.bundle.manifest import ALLOWED, MANIFEST, RESULTS
 
 if TYPE_CHECKING:
     from depth_snn.cli.bundled_run import Ran
@@ -27,7 +28,6 @@ EXAMPLE = """examples:
 
 Exit status: 0 all values equal, 2 some differ, 1 an error. `depth-snn bundle` writes bundles."""
 
-RESULTS = "results.json"
 RESULTS_FORMAT = 1
 
 
@@ -45,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"where to write the answer (default {RESULTS} in the folder, or beside the zip)",
     )  # fmt: skip
     add_board_options(parser)
+
+
+def also_read(args: argparse.Namespace) -> list[Path]:
+    """The files of a folder that is a bundle."""
+    return [args.bundle / name for name in (*ALLOWED, MANIFEST)]
 
 
 def run(args: argparse.Namespace) -> int:

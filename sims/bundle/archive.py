@@ -35,6 +35,15 @@ def write_archive(files: Mapping[str, Path], path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
+def is_bundle(path: Path) -> bool:
+    """Whether a file is a zip with a manifest, so that a newer bundle may replace it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return MANIFEST in archive.namelist()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        return False
+
+
 def unpack_archive(path: Path, folder: Path) -> None:
     """Take a bundle's files out of a zip, into an empty folder.
 

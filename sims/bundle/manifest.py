@@ -19,6 +19,8 @@ RUNNER, README = "run_bundle.py", "README.txt"
 REQUIRED = frozenset({GRAPH, INPUTS, EXPECTED, RUNNER, README})
 ALLOWED = REQUIRED | {PLACEMENT}
 """Names a bundle may hold beside its manifest; there are no folders in it."""
+RESULTS = "results.json"
+"""How the name of an answer ends, which a run may leave in the folder."""
 
 MAX_MANIFEST_BYTES = 2**24
 MAX_BYTES = 2**32

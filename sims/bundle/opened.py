@@ -18,7 +18,7 @@ from conversion.graph import Graph
 from conversion.graph_file import load_graph
 from conversion.placement import Placement, homes
 from conversion.placement_file import load_placement
-from depth_snn.errors import InputError
+from depth_snn.errors import InputError, one_line
 from sims.bundle import manifest as names
 from sims.bundle.archive import BLOCK, unpack_archive
 from sims.bundle.manifest import FileRow, Manifest, PortRow, digest, parse
@@ -143,7 +143,17 @@ def _has(folder: Path, name: str) -> bool:
 
 
 def _copy_folder(path: Path, folder: Path) -> None:
-    """Copy the files a bundle may hold, none of which may be a link; others are let lie."""
+    """Copy the files of a bundle, none of which may be a link; answers of a run are let lie.
+
+    Raises:
+        InputError: Something else lies there, or a file is a link, or there are too many bytes.
+    """
+    for other in sorted(entry.name for entry in path.iterdir()):
+        if other not in names.ALLOWED | {names.MANIFEST} and not other.endswith(names.RESULTS):
+            raise InputError(
+                f"{path}: holds {one_line(other)[:80]!r}, which no bundle does; move it elsewhere "
+                "if it is yours, or ask its sender"
+            )
     room = names.MAX_BYTES + names.MAX_MANIFEST_BYTES
     for name in sorted(names.ALLOWED | {names.MANIFEST}):
         source = path / name

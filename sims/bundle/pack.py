@@ -78,6 +78,11 @@ def ports_to_keep(graph: Graph, *, every: bool) -> tuple[str, ...]:
     return tuple(kept)
 
 
+def is_zip(path: Path) -> bool:
+    """Whether a bundle of that name is one zip file, and not a folder."""
+    return path.suffix.lower() == ".zip"
+
+
 def pack(contents: Contents, path: Path, on_step: Callable[[int], None] | None = None) -> Manifest:
     """Write a bundle.
 
@@ -93,7 +98,7 @@ def pack(contents: Contents, path: Path, on_step: Callable[[int], None] | None =
         ConfigError: The folder holds files, or the values would not fit in memory.
         InputError, GraphError: Inputs and graph do not fit, as the simulator says.
     """
-    as_zip = path.suffix.lower() == ".zip"
+    as_zip = is_zip(path)
     if not as_zip and path.is_dir() and any(path.iterdir()):
         raise ConfigError(f"{path}: the folder is not empty; name a new one")
     lengths = {len(array) for array in contents.inputs.values()}

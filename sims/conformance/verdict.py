@@ -96,6 +96,7 @@ class Report:
         lines = [
             f"{self.cases} cases, {self.comparisons} comparisons, {self.values} integers: "
             f"{self.mismatches} differ",
+            *self._by_engine(),
             f"verdicts: {words or 'none'}",
         ]
         lines += [
@@ -104,6 +105,13 @@ class Report:
             for e in self.unused
         ]
         return lines
+
+    def _by_engine(self) -> list[str]:
+        """Why there are more comparisons than cases: each case is compared on several engines."""
+        counts = Counter(v.engine for v in self.compared)
+        known = {"reference": " (cases with a known answer)"}
+        parts = [f"{engine} {count}{known.get(engine, '')}" for engine, count in counts.items()]
+        return [f"comparisons, a case on an engine: {', '.join(parts)}"] if parts else []
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data, with a format version."""

@@ -98,4 +98,4 @@ def _label(run: PlacedRun, core: int) -> str:
     where = run.cores.placement.cores[core]
     nodes = nodes_on(run.cores.placement, core)
     more = f" +{len(nodes) - 1}" if len(nodes) > 1 else ""
-    return f"{nodes[0]}{more}  {where.chip}:({where.x},{where.y})"
+    return f"{nodes[0]}{more}, core {core}  {where.chip}:({where.x},{where.y})"

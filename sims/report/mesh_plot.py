@@ -24,6 +24,8 @@ from sims.step_bound import BARRIER
 CHIPS_MAX = 8
 _SIDE = 0.21
 _APART = 0.07
+EMPTY = "#AAAAAA"
+"""Outline of a router without a core in use."""
 
 
 def draw_mesh(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
@@ -46,12 +48,15 @@ def draw_mesh(case: DeploymentCase, run: PlacedRun, path: Path) -> Path:
     colours, links = _colours(run.traffic, chips, case.steady)
     for axes in panels:
         axes.set_axis_off()
-    for axes, chip in zip(panels, chips, strict=False):
+    drawn = list(zip(panels, chips, strict=False))
+    for axes, chip in drawn:
         _chip(axes, chip, case, run, busy, colours[0])
         _links(axes, chip, links, colours[1])
-    _legend(figure, list(panels), colours, case)
+    empty = [_empty_routers(a, chip, links, placement) for a, chip in drawn]
+    _legend(figure, list(panels), colours if links else colours[:1], case, empty=any(empty))
     left_out = len(placement.chips) - len(chips)
-    missing = f", {left_out} less busy ones not drawn" if left_out else ""
+    word = "chip" if left_out == 1 else "chips"
+    missing = f"; {left_out} less busy {word} not drawn" if left_out else ""
     figure.suptitle(
         f"{case.variant}, {case.mapping} mapping on {case.chip}: {case.cores} cores of "
         f"{case.chips} chip{'' if case.chips == 1 else 's'}{missing}",
@@ -145,21 +150,39 @@ def _links(axes: Axes, chip: int, links: Loaded, scale: Scale) -> None:
     axes.add_collection(LineCollection(segments, colors=shades, linewidths=widths, zorder=2))
 
 
+def _empty_routers(axes: Axes, chip: int, links: Loaded, placement: Placement) -> bool:
+    """Outline routers that messages pass and that have no core in use; whether there are any."""
+    held = {(c.x, c.y) for c in (placement.cores[i] for i in placement.used) if c.chip == chip}
+    ends = {place[1:] for link in links for place in link if place[0] == chip}
+    for x, y in sorted(ends - held):
+        axes.add_patch(
+            Rectangle((x - _SIDE / 2, y - _SIDE / 2), _SIDE, _SIDE, facecolor="none",
+                      edgecolor=EMPTY, linewidth=0.8, zorder=3)
+        )  # fmt: skip
+    return bool(ends - held)
+
+
 def _legend(
-    figure: Figure, panels: list[Axes], colours: tuple[Scale, Scale], case: DeploymentCase
+    figure: Figure,
+    panels: list[Axes],
+    colours: tuple[Scale, ...],
+    case: DeploymentCase,
+    *,
+    empty: bool,
 ) -> None:
     texts = ("core: busy share of a frame's time", "link: messages a frame")
-    for (shades, norm), text in zip(colours, texts, strict=True):
+    for (shades, norm), text in zip(colours, texts, strict=False):
         bar = figure.colorbar(
             ScalarMappable(norm, shades), ax=panels, location="right", shrink=0.9, pad=0.01,
             aspect=30, fraction=0.04,
         )  # fmt: skip
         bar.set_label(text, fontsize=8)
         bar.ax.tick_params(labelsize=7)
-    handles = [
-        Patch(facecolor="white", edgecolor=DARK, label="core"),
-        Line2D([], [], color=DARK, label="link, one line for each direction"),
-    ]
+    handles: list[Patch | Line2D] = [Patch(facecolor="white", edgecolor=DARK, label="core")]
+    if len(colours) > 1:
+        handles.append(Line2D([], [], color=DARK, label="link, one line for each direction"))
+    if empty:
+        handles.append(Patch(facecolor="white", edgecolor=EMPTY, label="router, no core in use"))
     if any(w.resource not in (BARRIER, "links") for w in case.times.bottlenecks[case.steady]):
         handles.insert(1, Patch(facecolor="white", edgecolor=RED, linewidth=2, label="bottleneck"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=8, frameon=False)
+    figure.legend(handles=handles, loc="outside lower left", ncols=4, fontsize=8, frameon=False)

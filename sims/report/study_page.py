@@ -42,7 +42,8 @@ def write_study(study: Study, runs: Sequence[PlacedRun], chip: ChipModel, out_di
         bars = draw_cores(case, run, chip.timing, out_dir / f"cores_{run.mapping}.png")
         pictures += [
             (data_uri(mesh), f"Cores of the {run.mapping} mapping on their chips, darker where "
-             "busier, and the messages on each link. Red: cores that frames wait for, if any."),
+             "busier, and the messages on each link, if any. Red: cores that frames wait for, if "
+             "any."),
             (data_uri(bars), f"What each resource of the busiest cores of the {run.mapping} "
              "mapping needs of a frame's time, and what the core keeps in memory. Red: cores "
              "that frames wait for, if any."),

@@ -15,7 +15,7 @@ from benchmarks.chain import SHARE, make_chain
 from benchmarks.copy_bandwidth import copy_bytes_per_s
 from benchmarks.peer_environment import OWN, PEERS, python_of
 from benchmarks.random_network import VTH, make_random
-from benchmarks.timing import Times, interleave, ratio
+from benchmarks.timing import Times, interleave, percent, ratio
 from benchmarks.worker import Worker
 from depth_snn.errors import EngineError, MissingDependency
 from depth_snn.figures import load_figures
@@ -94,6 +94,9 @@ def test_a_contender_that_fails_is_left_out(capsys: pytest.CaptureFixture[str]) 
 def test_a_ratio_is_of_the_runs_of_one_round() -> None:
     value, spread = ratio(Times((10.0, 20.0, 30.0)), Times((1.0, 2.0, 3.0)))
     assert value == 10 and spread == 0
+    once = Times((2.0,))
+    assert ratio(once, once) == (1, None) and once.spread is once.spread_of(5) is None
+    assert (percent(once.share), percent(Times((1.0, 1.0)).share)) == ("–", "0%")
 
 
 def test_bandwidth_is_more_than_nothing() -> None:

@@ -65,6 +65,8 @@ def test_the_same_files_give_the_same_bytes_and_nothing_but_what_a_bundle_holds(
     again = tmp_path / "again.zip"
     done = depth_snn("bundle", case / "graph.h5", case / "inputs.h5", "--out", again)
     assert done.code == 0 and again.read_bytes() == (case / "bundle.zip").read_bytes()
+    # An earlier bundle may be replaced.
+    assert depth_snn("bundle", case / "graph.h5", case / "inputs.h5", "--out", again).code == 0
     assert contents(case / "bundle") == FILES
     with zipfile.ZipFile(again) as archive:
         assert archive.namelist() == FILES
@@ -91,8 +93,6 @@ def test_the_runner_works_on_lava_from_an_empty_folder_in_a_clean_process(
 ) -> None:
     with zipfile.ZipFile(case / "bundle.zip") as archive:
         archive.extractall(tmp_path / "received")
-    # What lies beside the runner must not be taken for a package.
-    (tmp_path / "received" / "depth_snn.py").write_text("raise SystemExit(7)")
     (tmp_path / "empty").mkdir()
     done = subprocess.run(
         [sys.executable, tmp_path / "received" / "run_bundle.py", "--engine", "lava"],
@@ -104,6 +104,21 @@ def test_the_runner_works_on_lava_from_an_empty_folder_in_a_clean_process(
     answer = json.loads((tmp_path / "received" / "results.json").read_text())
     assert answer["equal"] and answer["versions"]["lava-nc"] and answer["seconds"] > 0
     assert contents(tmp_path / "empty") == []
+
+
+def test_what_lies_beside_the_runner_is_not_imported_and_refused(bundle: Path) -> None:
+    (bundle / "depth_snn.py").write_text("raise SystemExit(7)")
+    done = subprocess.run(
+        [sys.executable, bundle / "run_bundle.py", "--engine", "fast"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and "holds 'depth_snn.py'" in done.stderr, done
+    (bundle / "depth_snn.py").rename(bundle / "more.txt")
+    refused(depth_snn("verify", bundle, "--engine", "fast"), "'more.txt'", "no bundle does")
+    (bundle / "more.txt").rename(bundle / "lava.results.json")
+    assert depth_snn("verify", bundle, "--engine", "fast").code == 0
+    assert depth_snn("verify", bundle, "--engine", "fast").code == 0
 
 
 def test_the_runner_says_what_to_install_where_the_package_is_missing(bundle: Path) -> None:
@@ -214,6 +229,12 @@ def test_what_cannot_be_packed_is_refused_and_leaves_nothing(case: Path, tmp_pat
     words = ("bundle", case / "graph.h5", case / "inputs.h5")
     refused(depth_snn(*words, "--out", tmp_path / "b", "--frames", "99"), "6 frames", "99")
     refused(depth_snn(*words, "--out", case), "not empty")
+    refused(depth_snn(*words, "--out", case / "graph.h5"), "would replace")
+    for name, said in (("other.zip", "is no bundle"), ("other", "is a file; name a new folder")):
+        (tmp_path / name).write_text("other")
+        refused(depth_snn(*words, "--out", tmp_path / name), said)
+        assert (tmp_path / name).read_text() == "other"
+        (tmp_path / name).unlink()
     refused(depth_snn("bundle", case / "graph.h5", tmp_path / "no.h5", "--out", tmp_path / "b"),
             "no.h5")  # fmt: skip
     assert contents(tmp_path) == []

@@ -132,7 +132,8 @@ def test_propose_then_pass_then_refuse_to_overwrite(finished: Path, tmp_path: Pa
         (("--propose", "."), ("is a folder",)),
         (("--budget", "kept.toml", "--junit", "."), ("is a folder",)),
         (("--budget", "kept.toml", "--junit", "a.out", "--json", "a.out"), ("is --json too",)),
-        (("--budget", "kept.toml", "--json", "kept.toml"), ("kept.toml too",)),
+        (("--budget", "kept.toml", "--budget", "kept.toml"), ("kept.toml: is given twice",)),
+        (("--budget", "kept.toml", "--json", "kept.toml"), ("would replace kept.toml",)),
         (("--budget", "."), (".: is a folder",)),
         (("--budget", "none.toml"), ("none.toml: no such file",)),
         (("--budget", "bytes.toml"), ("bytes.toml: not UTF-8",)),
@@ -189,7 +190,9 @@ def test_a_run_that_cannot_be_judged_leaves_no_older_result(finished: Path, budg
     (budgets / "kept.toml").write_text(KEPT.replace("block", "blok"), encoding="utf-8")
     done = depth_snn("check", finished / "run.h5", *kept, *words)
     refused(done, "no layer matches")
-    assert not old.exists()
+    said = json.loads(old.read_text(encoding="utf-8"))
+    assert (said["format"], said["passed"], said["exit_code"]) == (2, None, 1)
+    assert "no layer matches" in said["error"]
     suite = ElementTree.parse(xml).getroot().find("testsuite")
     assert suite is not None and (suite.get("errors"), suite.get("failures")) == ("1", "0")
     assert "no layer matches" in str(suite.find("testcase/error").get("message"))  # type: ignore[union-attr]

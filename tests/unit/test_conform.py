@@ -51,6 +51,7 @@ def test_the_command_tells_what_it_compared(tmp_path: Path) -> None:
     assert report["values"] == sum(row["values"] for row in rows) > 100
     assert report["mismatches"] == 0 and report["good"] and report["format"] == 1
     assert f"6 cases, 12 comparisons, {report['values']} integers: 0 differ" in done.out
+    assert "reference 6 (cases with a known answer), fast 6" in done.out
 
 
 def test_an_engine_of_ones_own_is_judged_port_by_port() -> None:
@@ -70,6 +71,7 @@ def test_only_what_was_compared_passes() -> None:
 def test_names_and_refusals(tmp_path: Path) -> None:
     listed = depth_snn("conform", "--list", "--cases", "limit/*", "depth/*").out.split("\n")
     assert "limit/sigma" in listed and "depth/tiny" in listed
+    assert listed[-2:] == [f"{len(listed) - 2} cases", ""]
     refused(depth_snn("conform", "--cases", "nothing/*"), "nothing/*", "edge/*")
     refused(depth_snn("conform", "--engine", "slow"), "'slow'", "fast", "module:function")
     refused(depth_snn("conform", "--engine", "no.such:thing"), "no.such:thing", "importable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ from sims.calibration import calibrate, load_calibration
 from sims.comparison import compare_with_baselines
 from sims.core_counts import count_cores
 from sims.cost_table import TABLE_FOLDER, CostTable, load_table, parse_table
+from sims.digits import digits
 from sims.energy import estimate_energy
 from sims.inputs_file import save_arrays
 from sims.record_file import save_record
@@ -241,8 +243,13 @@ def test_the_command_compares_tables(tmp_path: Path) -> None:
     run = str(tmp_path / "run.h5")
     done = depth_snn("energy", run, "--placement", tmp_path / "p.json", "--json", tmp_path / "e")
     assert done.code == 0, done
-    for words in ("hangs on", "activity", "sanafe against dense int8 (xavier)", "+ static"):
+    for words in ("dense int8", "against dense int8 (horowitz45)", "+ static", "--full"):
         assert words in done.out, words
+    full = depth_snn("energy", run, "--placement", tmp_path / "p.json", "--full").out
+    for words in ("hangs on", "activity", "sanafe against dense int8 (xavier)", "+ static"):
+        assert words in full, words
+    assert len(done.out) < len(full) / 2
+    assert not re.search(r"\de[+-]\d|(?<![.\d])\d{5}", done.out + full), "few digits, written out"
     found = json.loads((tmp_path / "e").read_text())
     assert found["format"] == 1 and len(found["reports"]) == 6
     bands = {r["table"]: r["tiers"]["operations"] for r in found["reports"]}
@@ -254,6 +261,8 @@ def test_the_command_compares_tables(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("--table", "loihi1,,"), "expected different names separated by commas"),
+        (("--table", "horowitz45"), "horowitz45: this table has no prices of a spiking network"),
+        (("--baseline", "xavier,loihi1"), "loihi1: this table has no prices of MACs"),
         (("--table", "loihi9"), "no cost table 'loihi9'; shipped are"),
         (("--placement", "none.json"), "none.json: cannot be read"),
         (("--frame-time", "0"), "expected a number above 0"),
@@ -265,3 +274,12 @@ def test_the_command_names_what_is_wrong(
     save_record(two_node_record(), tmp_path / "run.h5")
     done = depth_snn("energy", tmp_path / "run.h5", *words)
     assert done.code == 1 and message in done.err and len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (1.5, "1.5"), (9.996, "10"), (12345, "12,300"), (99950.0, "100,000"), (2, "2"),
+     (0.001234, "0.00123"), (1e-5, "0.00001"), (999.6, "1,000"), (-0.12345, "-0.123")],
+)  # fmt: skip
+def test_numbers_have_few_digits_and_no_power_of_ten(value: float, text: str) -> None:
+    assert digits(value) == text

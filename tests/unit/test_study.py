@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from conversion.cases.small import CASES
 from conversion.graph import Graph
@@ -20,6 +22,7 @@ from sims.core_counts import count_cores
 from sims.deployment import chip_model, model_placed, pruned_cores
 from sims.inputs_file import load_arrays
 from sims.placed_run import DENSE, PRUNED, RECOVERED, PlacedRun, count_placed, variants_of
+from sims.report import mesh_plot
 from sims.step_bound import Bottleneck, bound_steps
 from sims.timing_table import load_timing
 from tests.unit.even_placement import even_placement
@@ -132,6 +135,29 @@ def test_opening_every_gate_costs_and_silence_saves(counted: tuple[Graph, list[P
     assert energy[0] > energy[1]
 
 
+def test_a_picture_shows_links_and_empty_routers_only_where_there_are_any(
+    counted: tuple[Graph, list[PlacedRun]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    graph, runs = counted
+    run = next(r for r in runs if r.mapping == "spatial")
+    case = model_placed(run, graph, chip_model("loihi2"), 40_000.0)
+    seen: list[Figure] = []
+    monkeypatch.setattr(mesh_plot, "save_figure", lambda figure, path: seen.append(figure))
+    links = len(run.traffic.links)
+    assert links and run.traffic.messages.any()
+    used = run.cores.placement.used
+    held = {(c.chip, c.x, c.y) for c in (run.cores.placement.cores[i] for i in used)}
+    ends = {p for link in run.traffic.links for p in (link.start, link.end)}
+    silent = replace(run.traffic, messages=np.zeros_like(run.traffic.messages))
+    for traffic in (run.traffic, silent):
+        mesh_plot.draw_mesh(case, replace(run, traffic=traffic), tmp_path / "m.png")
+        bars = [a.get_ylabel() for a in seen[-1].axes if a.get_ylabel()]
+        words = [text.get_text() for text in seen[-1].legends[0].get_texts()]
+        assert any("link" in w for w in bars) == any("link" in w for w in words)
+        assert any("link" in w for w in bars) == (traffic is not silent)
+        assert any("router" in w for w in words) <= (traffic is not silent and bool(ends - held))
+
+
 def test_the_command_prints_writes_and_refuses(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +179,7 @@ def test_the_command_prints_writes_and_refuses(
     assert all(case["energy"]["operations"]["bound"] == ">=" for case in placed)
     assert "products of two states" in placed[0]["energy"]["operations"]["unknown"]
     assert found["baselines"]["dense int8"]["operations"]["value_uj_per_frame"] > 0
+    assert "loihi1 (not placed: even load, fewest cores)" in said
     assert main(["study", str(run), "--target", "loihi2", "--beside", ""]) == 0
     ours = capsys.readouterr().out
     assert ours.count("spatial  loihi2") == ours.count("serial   loihi2") == 3
