@@ -58,6 +58,8 @@ CORE = (
     Package("av", "av", "video files"),
     Package("pillow", "PIL", "labelled data sets"),
     Package("numba", "numba", "the fast simulator"),
+    Package("scipy", "scipy", "matrix products"),
+    Package("threadpoolctl", "threadpoolctl", "threads of matrix products"),
     Package("matplotlib", "matplotlib", "pictures"),
     Package("jinja2", "jinja2", "reports"),
     *((Package("tomli", "tomli", "budget files"),) if sys.version_info < (3, 11) else ()),

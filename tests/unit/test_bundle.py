@@ -116,7 +116,7 @@ def test_what_lies_beside_the_runner_is_not_imported_and_refused(bundle: Path) -
     assert done.returncode == 1 and "holds 'depth_snn.py'" in done.stderr, done
     (bundle / "depth_snn.py").rename(bundle / "more.txt")
     refused(depth_snn("verify", bundle, "--engine", "fast"), "'more.txt'", "no bundle does")
-    (bundle / "more.txt").rename(bundle / "lava.results.json")
+    (bundle / "more.txt").rename(bundle / "board.results.json")
     assert depth_snn("verify", bundle, "--engine", "fast").code == 0
     assert depth_snn("verify", bundle, "--engine", "fast").code == 0
 
