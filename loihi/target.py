@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from depth_snn.errors import ConfigError, one_line
+from depth_snn.sourced_table import shipped_names, table_head, table_path
 from depth_snn.toml_io import load_toml
 
 TARGET_FOLDER = Path(__file__).parent / "targets"
@@ -102,7 +103,7 @@ class Target:
 
 def shipped_targets() -> tuple[str, ...]:
     """Names of the targets that come with the package."""
-    return tuple(sorted(path.stem for path in TARGET_FOLDER.glob("*.toml")))
+    return shipped_names(TARGET_FOLDER)
 
 
 def load_target(name_or_path: str | Path) -> Target:
@@ -117,16 +118,7 @@ def load_target(name_or_path: str | Path) -> Target:
     Raises:
         ConfigError: The file is missing or malformed; the message names file, row and field.
     """
-    text = str(name_or_path)
-    if text in shipped_targets():
-        path = TARGET_FOLDER / f"{text}.toml"
-    elif text.isidentifier() and not Path(text).exists():
-        raise ConfigError(
-            f"no target '{text}'; shipped are {', '.join(shipped_targets())}, or give the path of "
-            "a TOML file"
-        )
-    else:
-        path = Path(text)
+    path = table_path(name_or_path, TARGET_FOLDER, "target")
     return parse_target(load_toml(path), str(path))
 
 
@@ -143,15 +135,7 @@ def parse_target(data: Mapping[str, Any], where: str) -> Target:
     Raises:
         ConfigError: Naming file, row and field.
     """
-    extra = sorted(set(data) - {"format", "name", "title", "row"})
-    if extra:
-        fault = f"unknown key '{one_line(extra[0])}'; expected format, name, title, row"
-        raise ConfigError(f"{where}: {fault}")
-    if data.get("format") != 1:
-        raise ConfigError(f"{where}: format is {data.get('format')!r}, expected 1")
-    name, title, rows = data.get("name"), data.get("title"), data.get("row")
-    if not isinstance(name, str) or not isinstance(title, str) or not isinstance(rows, list):
-        raise ConfigError(f"{where}: name and title must be texts, row a list of tables")
+    name, title, rows = table_head(data, where)
     limits: dict[str, Limit] = {}
     for index, row in enumerate(rows, start=1):
         limit = _limit(row, f"{where}: row {index}")
@@ -164,7 +148,7 @@ def parse_target(data: Mapping[str, Any], where: str) -> Target:
             f'{where}: no row for {", ".join(missing)}; write value = "unknown" with a reason'
         )
     _check_mesh(limits, where)
-    return Target(one_line(name), one_line(title), MappingProxyType(limits))
+    return Target(name, title, MappingProxyType(limits))
 
 
 def _limit(row: Any, where: str) -> Limit:

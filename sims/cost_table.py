@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from depth_snn.errors import ConfigError
+from depth_snn.sourced_table import shipped_names, table_head, table_path
 from depth_snn.toml_io import load_toml
 
 TABLE_FOLDER = Path(__file__).parent / "tables"
@@ -115,7 +116,7 @@ class CostTable:
 
 def shipped_tables() -> tuple[str, ...]:
     """Names of the cost tables that come with the package."""
-    return tuple(sorted(path.stem for path in TABLE_FOLDER.glob("*.toml")))
+    return shipped_names(TABLE_FOLDER)
 
 
 def load_table(name_or_path: str | Path) -> CostTable:
@@ -130,14 +131,7 @@ def load_table(name_or_path: str | Path) -> CostTable:
     Raises:
         ConfigError: The file is missing or malformed; the message names file, row and field.
     """
-    text = str(name_or_path)
-    is_name = text.isidentifier() and not Path(text).exists()
-    if is_name and text not in shipped_tables():
-        raise ConfigError(
-            f"no cost table '{text}'; shipped are {', '.join(shipped_tables())}, "
-            "or give the path of a TOML file"
-        )
-    path = TABLE_FOLDER / f"{text}.toml" if is_name else Path(text)
+    path = table_path(name_or_path, TABLE_FOLDER, "cost table")
     return parse_table(load_toml(path), str(path))
 
 
@@ -154,16 +148,7 @@ def parse_table(data: dict[str, Any], where: str) -> CostTable:
     Raises:
         ConfigError: Naming file, row and field.
     """
-    extra = sorted(set(data) - {"format", "name", "title", "row"})
-    if extra:
-        raise ConfigError(f"{where}: unknown key '{extra[0]}'; expected format, name, title, row")
-    if data.get("format") != 1:
-        raise ConfigError(f"{where}: format is {data.get('format')!r}, expected 1")
-    name, title, rows = data.get("name"), data.get("title"), data.get("row")
-    if not isinstance(name, str) or not isinstance(title, str):
-        raise ConfigError(f"{where}: name and title must be texts")
-    if not isinstance(rows, list) or not rows:
-        raise ConfigError(f"{where}: no [[row]] in the table")
+    name, title, rows = table_head(data, where)
     prices: dict[str, Price] = {}
     for index, row in enumerate(rows, start=1):
         price = _parse_row(row, f"{where}: row {index}")

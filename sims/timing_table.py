@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from depth_snn.errors import ConfigError
+from depth_snn.sourced_table import shipped_names, table_head, table_path
 from depth_snn.toml_io import load_toml
 from sims.cost_table import GRADES
 
@@ -43,7 +44,7 @@ class TimingTable:
 
 def shipped_timings() -> tuple[str, ...]:
     """Names of the timing tables that come with the package."""
-    return tuple(sorted(path.stem for path in TIMING_FOLDER.glob("*.toml")))
+    return shipped_names(TIMING_FOLDER)
 
 
 def load_timing(name_or_path: str | Path) -> TimingTable:
@@ -58,14 +59,7 @@ def load_timing(name_or_path: str | Path) -> TimingTable:
     Raises:
         ConfigError: The file is missing or malformed; the message names file, row and field.
     """
-    text = str(name_or_path)
-    if text.isidentifier() and text not in shipped_timings() and not Path(text).exists():
-        raise ConfigError(
-            f"no timing table '{text}'; shipped are {', '.join(shipped_timings())}, "
-            "or give the path of a TOML file"
-        )
-    shipped = text in shipped_timings() and not Path(text).exists()
-    path = TIMING_FOLDER / f"{text}.toml" if shipped else Path(text)
+    path = table_path(name_or_path, TIMING_FOLDER, "timing table")
     return parse_timing(load_toml(path), str(path))
 
 
@@ -82,14 +76,7 @@ def parse_timing(data: dict[str, Any], where: str) -> TimingTable:
     Raises:
         ConfigError: Naming file, row and field.
     """
-    extra = sorted(set(data) - {"format", "name", "title", "row"})
-    if extra:
-        raise ConfigError(f"{where}: unknown key '{extra[0]}'; expected format, name, title, row")
-    if data.get("format") != 1:
-        raise ConfigError(f"{where}: format is {data.get('format')!r}, expected 1")
-    name, title, rows = data.get("name"), data.get("title"), data.get("row")
-    if not isinstance(name, str) or not isinstance(title, str) or not isinstance(rows, list):
-        raise ConfigError(f"{where}: name and title must be texts, row a list of tables")
+    name, title, rows = table_head(data, where)
     values: dict[str, Fraction | None] = {}
     notes: dict[str, str] = {}
     for index, row in enumerate(rows, start=1):
