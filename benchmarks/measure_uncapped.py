@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from depth_snn.cli.chain.setup import load_policy
-from depth_snn.cli.depth.play import Method, Player
 from depth_snn.cli.depth.protocol import (
     DENSE,
     FIRST_SEED,
@@ -30,6 +29,7 @@ from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError, DepthError, FigureError
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.weights import find_network
+from depth_snn.pruning.play import Method, Player
 
 COMMAND = "python benchmarks/measure_uncapped.py"
 CAPPED, UNCAPPED = "capped", "uncapped"

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 stamp=.venv/.depth-snn-ready
 started=.venv/.depth-snn-installing
-extras='.[snn,lava,train,dev]'
+extras='.[snn,lava,train,search,dev]'
 
 say() { printf 'set-up: %s\n' "$1" >&2; }
 die() { say "$1"; exit 1; }

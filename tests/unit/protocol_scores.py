@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from depth_snn.cli.depth.play import Played
 from depth_snn.cli.depth.protocol import (
     DENSE,
     GROUPS,
@@ -20,6 +19,7 @@ from depth_snn.cli.depth.score import SeedScores, seed_scores
 from depth_snn.config import PolicyConfig
 from depth_snn.data.classes import PEDESTRIAN, VEHICLE
 from depth_snn.data.metrics import Counts
+from depth_snn.pruning.play import Played
 
 
 def matrices(wrong: dict[int, int], frames: int = 20) -> Counts:

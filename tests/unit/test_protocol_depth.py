@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from depth_snn.cli.depth.energy_table import energy_figures
-from depth_snn.cli.depth.play import Method, Player
 from depth_snn.cli.depth.plots import plot_bursts, plot_curves, plot_extra
 from depth_snn.cli.depth.protocol import (
     DENSE,
@@ -30,6 +29,7 @@ from depth_snn.cli.depth.table import figures_of, lag_curves, rows_of
 from depth_snn.config import PolicyConfig
 from depth_snn.data.bursts import LAST_LAG, BurstWindow
 from depth_snn.figures import load_figures
+from depth_snn.pruning.play import Method, Player
 from tests.unit.command import TINY as TINY_WORDS
 from tests.unit.command import contents, depth_snn, refused
 from tests.unit.protocol_scores import iou, made_up, played

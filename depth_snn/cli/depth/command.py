@@ -7,7 +7,6 @@ from pathlib import Path
 
 from depth_snn.cli.common import check_file_target, check_folder_target, policy_changes
 from depth_snn.cli.depth.energy_table import MODELLED, energy_figures, print_energy
-from depth_snn.cli.depth.play import Player
 from depth_snn.cli.depth.plots import plot_bursts, plot_curves, plot_extra
 from depth_snn.cli.depth.protocol import (
     FIRST_SEED,
@@ -27,6 +26,7 @@ from depth_snn.cli.progress import Progress
 from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError, ExitCode, InputError
 from depth_snn.figures import Figure, found_now, publish
+from depth_snn.pruning.play import Player
 
 STEPS = (0.4, 0.7, 1.0, 1.6, 2.5, 4.0)
 """Factors of the policy's threshold along a curve."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from depth_snn.cli.depth.play import Method, Played, Player
 from depth_snn.cli.depth.score import SeedScores, seed_scores
 from depth_snn.config import GateConfig, NetworkConfig, PolicyConfig
 from depth_snn.data.frames import Frame, open_frames
+from depth_snn.pruning.play import Method, Played, Player
 from depth_snn.recovery.rules import RULES
 
 DENSE, PROPOSAL, IRREVERSIBLE, RECOVERY = "dense", "proposal", "irreversible", "recovery"

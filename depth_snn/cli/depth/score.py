@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.cli.depth.energy import SeedEnergy, seed_energy
-from depth_snn.cli.depth.play import Played
 from depth_snn.data.bursts import BurstWindow, burst_window
 from depth_snn.data.classes import PEDESTRIAN, VEHICLE
 from depth_snn.data.metrics import miou, per_class_iou
 from depth_snn.data.readers.classmaps import CAMVID_CLASSES
+from depth_snn.pruning.play import Played
 
 SOON = 3
 """Frames within which the gap after a burst is asked to close."""
