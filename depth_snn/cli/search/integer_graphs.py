@@ -1,4 +1,4 @@
-"""Integer graphs of a search's candidates and where they lie on a chip, made once where they can be.
+"""Integer graphs of a search's candidates and where they lie on a chip, each made once.
 
 Only the cut heads change weights and scales, and so need a conversion; gate constants and
 thresholds are set on a copy of the graph, which gives what a conversion with them gives.

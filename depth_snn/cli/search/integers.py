@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from depth_snn.cli.chain.setup import Setup
+from depth_snn.cli.energy import SPIKING
 from depth_snn.cli.search.integer_graphs import Graphs, Settings, one_thread
 from depth_snn.cli.search.integer_limits import budget_excess, check_limits, target_excess
 from depth_snn.cli.search.integer_runs import (
@@ -50,8 +51,6 @@ PLACED = ("latency", "frames_per_s", "cores")
 """Quantities of a budget that hang on where the network lies."""
 OVER_BUDGET, OVER_TARGET = "over_budget", "over_target"
 """Measures of the constraints: relative excesses, 0 where all is kept."""
-SPIKING = ("synaptic_operation", "neuron_update", "spike_delivery", "graded_message_delivery")
-"""Events of a spiking network, one of which its table must price."""
 
 
 class Clip(Protocol):
