@@ -206,6 +206,7 @@ def test_a_chip_that_is_too_small_is_violated_as_check_says(found: Found) -> Non
     assert fits.violation(found.candidate, found.measures) == 0
 
 
+@pytest.mark.slow
 def test_another_process_measures_the_same(found: Found) -> None:
     extra = extra_of("synops", "energy_uj", "loss_int", "cores", target=PLACED)
     context = multiprocessing.get_context("spawn")
