@@ -9,22 +9,15 @@ from typing import Any, Protocol
 from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError
 from depth_snn.search.genome import Candidate
+from depth_snn.search.problem import scaled
 
 STEPS = (0.4, 0.7, 1.0, 1.6, 2.5, 4.0)
-"""Factors of a policy's thresholds."""
+"""Factors of a policy's thresholds, that of its gate among them."""
 PLAIN_TAU = 8.0
 """Grey levels by which a token's pixels differ when plain pruning computes it."""
 PLAIN_UNIT = 5.0
 """Grey levels that the steps of plain pruning are factors of."""
 SHIPPED, PLAIN = "shipped policy", "pixel differences, no recovery"
-
-
-def scaled(policy: PolicyConfig, steps: Sequence[float] = STEPS) -> Iterator[PolicyConfig]:
-    """A policy with its thresholds and that of its gate times each step."""
-    for step in steps:
-        gate = replace(policy.gate, vth=max(1, round(policy.gate.vth * step)))
-        tau, ego = policy.tau_stale * step, policy.tau_ego * step
-        yield replace(policy, tau_stale=tau, tau_ego=ego, gate=gate)
 
 
 def plain_of(policy: PolicyConfig) -> PolicyConfig:
@@ -38,11 +31,12 @@ def plain_steps(policy: PolicyConfig, steps: Sequence[float] = STEPS) -> Iterato
     yield from (replace(pixels, tau_stale=PLAIN_UNIT * step) for step in steps)
 
 
-def hand_set(
-    policy: PolicyConfig, steps: Sequence[float] = STEPS
-) -> dict[str, list[PolicyConfig]]:
+def hand_set(policy: PolicyConfig, steps: Sequence[float] = STEPS) -> dict[str, list[PolicyConfig]]:
     """The points a search is to beat, by family."""
-    return {SHIPPED: list(scaled(policy, steps)), PLAIN: list(plain_steps(policy, steps))}
+    return {
+        SHIPPED: [scaled(policy, step) for step in steps],
+        PLAIN: list(plain_steps(policy, steps)),
+    }
 
 
 class MeasuresPolicies(Protocol):
