@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from depth_snn.cli.common import (
     add_figures_option,
@@ -15,9 +14,6 @@ from depth_snn.cli.common import (
     seconds,
 )
 from depth_snn.errors import ConfigError, ExitCode
-
-if TYPE_CHECKING:
-    from depth_snn.cli.search.session import Session
 
 NAME = "search"
 HELP = "evolve pruning rates and thresholds, and judge the front on clips it never saw"
@@ -95,13 +91,16 @@ def run(args: argparse.Namespace) -> int:
     from depth_snn.cli.search.judged import judge_fronts
     from depth_snn.cli.search.session import search_all
     from depth_snn.cli.search.settings import make_problem
-    from depth_snn.cli.search.shown import print_all
+    from depth_snn.cli.search.shown import nothing_found, print_all
     from depth_snn.cli.search.written import figures_of, write_all
     from depth_snn.figures import write_measurement
 
     problem = make_problem(args)
     try:
         sessions = search_all(problem, args)
+        if not sessions[0].front:
+            print(nothing_found(sessions[0]))
+            return int(ExitCode.EXCEEDED)
         judged = judge_fronts(problem, sessions, args)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -112,12 +111,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"wrote {path}")
     if args.json:
         write_measurement(args.json, figures_of(judged, _command(args)))
-    return _exit_code(args, judged.sessions[0], judged.passes)
-
-
-def _exit_code(args: argparse.Namespace, main: Session, passes: bool) -> int:
     limited = args.budget is not None or args.target is not None
-    return int(ExitCode.EXCEEDED if limited and not (main.front and passes) else ExitCode.OK)
+    return int(ExitCode.EXCEEDED if limited and not judged.passes else ExitCode.OK)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -33,14 +33,9 @@ def make_problem(args: argparse.Namespace) -> PolicyProblem:
     for name in objectives:
         if name not in known:
             raise ConfigError(f"--objectives {name}: expected some of {', '.join(known)}")
-    if genome.encoders and not set(objectives) & set(INTEGER):
-        raise ConfigError(
-            f"--genome {args.genome}: thresholds of encoders show in integers alone; name one of "
-            f"{', '.join(INTEGER)} in --objectives"
-        )
     problem = PolicyProblem(
         args.network, genome, objectives, tuple(FLOAT_SCALES.get(n, 1.0) for n in objectives),
-        scenes=args.scenes or SEARCH_SCENES, frames=args.frames, extra=_extra(args, objectives),
+        scenes=args.scenes or SEARCH_SCENES, frames=args.frames, extra=_extra(args, objectives, bool(genome.encoders)),
     )  # fmt: skip
     return _with_scales(problem)
 
@@ -51,12 +46,15 @@ def heldout_of(problem: PolicyProblem, seeds: int) -> PolicyProblem:
     return heldout_problem(problem, tuple(range(first, first + seeds)))
 
 
-def _extra(args: argparse.Namespace, objectives: tuple[str, ...]) -> Extra | None:
-    if not set(objectives) & set(INTEGER) and args.budget is None and args.target is None:
+def _extra(args: argparse.Namespace, objectives: tuple[str, ...], thresholds: bool) -> Extra | None:
+    limited = args.budget is not None or args.target is not None
+    if not (set(objectives) & set(INTEGER) or limited or thresholds):
         return None
     from depth_snn.cli.search.integers import make_extra
 
-    return make_extra(args.network, objectives, budget=args.budget, target=args.target)
+    return make_extra(
+        args.network, objectives, budget=args.budget, target=args.target, thresholds=thresholds
+    )
 
 
 def _with_scales(problem: PolicyProblem) -> PolicyProblem:
