@@ -30,6 +30,8 @@ class Reported:
         points: Those points, by the first objective.
         heldout: The same on held-out clips.
         optimism: Mean of (held-out − searched loss)/100; NaN if loss is no objective.
+        optimism_to_base: The same of losses beyond the base policy's, which takes out by how much
+            held-out clips are harder for all.
         hypervolume: Of the held-out means, in units of scales below (1, …, 1).
     """
 
@@ -37,6 +39,7 @@ class Reported:
     points: tuple[FrontPoint, ...]
     heldout: tuple[Measured, ...]
     optimism: float
+    optimism_to_base: float
     hypervolume: float
 
 
@@ -84,7 +87,7 @@ def judge_fronts(
     reports = []
     for session, front in zip(sessions, fronts, strict=True):
         mine, rest = rest[: len(front)], rest[len(front) :]
-        reports.append(_report(problem, session, front, mine))
+        reports.append(_report(problem, session, front, mine, first))
     chosen = {rule: kept[0].index(index) for rule, index in rules.items()}
     return Judged(tuple(reports), first, _grid(heldout, args), chosen)
 
@@ -102,18 +105,20 @@ def _choices(problem: PolicyProblem, session: Session, limited: bool) -> dict[st
 
 
 def _report(
-    problem: PolicyProblem, session: Session, front: list[FrontPoint], heldout: list[Measured]
-) -> Reported:
+    problem: PolicyProblem, session: Session, front: list[FrontPoint], heldout: list[Measured],
+    base: Measured,
+) -> Reported:  # fmt: skip
     names, scales = problem.objectives, np.array(problem.scales)
-    gap = float("nan")
+    gap = harder = float("nan")
     if "loss" in names:
         k = names.index("loss")
         searched = [scales[k] * point.losses[k] for point in front]
         gap = optimism(searched, [m.interval("loss").mean for m in heldout])
+        harder = optimism([scales[k] * session.base[k]], [base.interval("loss").mean])
     means = np.array([m.means(names) / scales for m in heldout]).reshape(-1, len(names))
     known = means[np.isfinite(means).all(1)]
     volume = hypervolume(known) if len(known) else 0.0
-    return Reported(session, tuple(front), tuple(heldout), gap, volume)
+    return Reported(session, tuple(front), tuple(heldout), gap, gap - harder, volume)
 
 
 def _grid(heldout: PolicyProblem, args: argparse.Namespace) -> dict[str, tuple[Measured, ...]]:

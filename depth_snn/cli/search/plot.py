@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 
 from depth_snn.cli.search.judged import Judged
 from depth_snn.search.heldout import Measured
-from sims.report.style import CYCLE, DARK, GRAY, new_figure, save_figure
+from sims.report.style import CYCLE, DARK, GRAY, RED, new_figure, save_figure
 
-GRID_MARKS = ("x", "+", "1")
+GRID_STYLES = (("x:", GRAY), ("+:", RED))
 
 
 def plot_search(judged: Judged, path: Path) -> Path:
@@ -25,8 +25,8 @@ def plot_search(judged: Judged, path: Path) -> Path:
     axes = figure.subplots()
     for colour, report in zip(CYCLE, judged.reports, strict=False):
         _draw(axes, report.heldout, "o-", colour, report.session.algorithm)
-    for mark, (name, family) in zip(GRID_MARKS, judged.grid.items(), strict=False):
-        _draw(axes, family, f"{mark}:", GRAY, f"{name}, by hand")
+    for (style, colour), (name, family) in zip(GRID_STYLES, judged.grid.items(), strict=True):
+        _draw(axes, family, style, colour, f"{name}, by hand")
     _draw(axes, [judged.base], "*", DARK, "base policy")
     for rule, index in judged.chosen.items():
         _mark(axes, rule, judged.reports[0].heldout[index])

@@ -35,7 +35,8 @@ def make_problem(args: argparse.Namespace) -> PolicyProblem:
             raise ConfigError(f"--objectives {name}: expected some of {', '.join(known)}")
     problem = PolicyProblem(
         args.network, genome, objectives, tuple(FLOAT_SCALES.get(n, 1.0) for n in objectives),
-        scenes=args.scenes or SEARCH_SCENES, frames=args.frames, extra=_extra(args, objectives, bool(genome.encoders)),
+        scenes=args.scenes or SEARCH_SCENES, frames=args.frames,
+        extra=_extra(args, objectives, bool(genome.encoders)),
     )  # fmt: skip
     return _with_scales(problem)
 

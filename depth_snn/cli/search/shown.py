@@ -1,4 +1,4 @@
-"""What `depth-snn search` prints: the front beside its held-out values, choices, one line of all."""
+"""What `depth-snn search` prints: fronts beside held-out values, choices, sums."""
 
 from __future__ import annotations
 

@@ -104,6 +104,7 @@ def summary(problem: PolicyProblem, judged: Judged, args: argparse.Namespace) ->
             "evaluations": session.evaluations, "statuses": session.statuses,
             "front": len(session.front), "hypervolume_search": session.hypervolume,
             "hypervolume_heldout": report.hypervolume, "optimism": report.optimism,
+            "optimism_to_base": report.optimism_to_base,
             "seconds": session.seconds, "evaluation_seconds": session.evaluation_seconds,
             "trace": session.trace,
         }  # fmt: skip
