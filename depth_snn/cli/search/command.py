@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         judged = judge_fronts(problem, sessions, args)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"; what was evaluated is kept: go on with --out {args.out} --resume"
+            f"(what was evaluated is kept: go on with --out {args.out} --resume)"
         ) from None
     print_all(problem, judged)
     for path in write_all(problem, judged, args):
