@@ -60,11 +60,14 @@ class FixedPolicies:
     Attributes:
         problem: Measures them.
         policies: What is measured; point ``(k/n,)`` is policy k of n.
+        encoders: Encoders whose threshold is 0, so that their loss is that of integers; none for
+            float.
         objectives, scales: Of no consequence: nothing is searched.
     """
 
     problem: MeasuresPolicies
     policies: tuple[PolicyConfig, ...]
+    encoders: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ("loss", "macs")
     scales: tuple[float, ...] = (1.0, 1.0)
     dimensions: int = 1
@@ -83,7 +86,8 @@ class FixedPolicies:
         index = round(point[0] * len(self.policies))
         if not 0 <= index < len(self.policies):
             raise ConfigError(f"point {point[0]} is none of {len(self.policies)} policies")
-        return self.problem.measure(Candidate(self.policies[index]), clips)
+        candidate = Candidate(self.policies[index], dict.fromkeys(self.encoders, 0))
+        return self.problem.measure(candidate, clips)
 
     def starts(self) -> list[tuple[float, ...]]:
         """A point for each policy, in their order."""
@@ -92,4 +96,6 @@ class FixedPolicies:
     def facts(self) -> dict[str, Any]:
         """What the measures rest on, and the policies."""
         policies: list[Mapping[str, Any]] = [policy.to_dict() for policy in self.policies]
-        return {**self.problem.facts(), "policies": policies}
+        return {
+            **self.problem.facts(), "policies": policies, "encoders": list(self.encoders),
+        }  # fmt: skip

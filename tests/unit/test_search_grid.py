@@ -57,5 +57,9 @@ def test_every_start_is_its_own_policy() -> None:
         assert 0 <= point[0] < 1 and problem.evaluate(point, 1) == ({"loss": 1.0}, 0.0)
     assert [candidate.policy for candidate in recorder.asked] == list(policies)
     assert len(problem.facts()["policies"]) == len(policies)
+    quiet = replace(problem, encoders=("block1.h",))
+    quiet.evaluate((0.0,), 0)
+    assert recorder.asked[-1].thresholds == {"block1.h": 0} != recorder.asked[0].thresholds
+    assert quiet.facts() != problem.facts()
     with pytest.raises(ConfigError, match="none of 12"):
         problem.evaluate((1.0,), 0)

@@ -127,7 +127,7 @@ def _grid(heldout: PolicyProblem, args: argparse.Namespace) -> dict[str, tuple[M
     problem = bare if heldout.genome.encoders else replace(bare, extra=None)
     families = hand_set(heldout.genome.base)
     every = tuple(policy for family in families.values() for policy in family)
-    fixed = FixedPolicies(problem, every)
+    fixed = FixedPolicies(problem, every, heldout.genome.encoders)
     found = _measure(fixed, "grid.sqlite", fixed.starts(), args)
     out = {}
     for name, family in families.items():
