@@ -21,7 +21,7 @@ from depth_snn.search.loop import Progress as Standing
 from depth_snn.search.loop import Result, Search
 from depth_snn.search.problem import PolicyProblem
 from depth_snn.search.store import Store
-from depth_snn.search.types import OK, Executor, Floats
+from depth_snn.search.types import Executor, Floats
 
 RESERVE = 0.25
 """Share of the evaluations that goes to seeing the front again on further sets."""
@@ -107,7 +107,7 @@ def _session(name: str, folder: Path, result: Result, store: Store, seconds: flo
     losses = np.array([point.losses for point in result.front])
     return Session(
         name, folder, result.front, result.archive.estimate(REFERENCE), result.evaluations,
-        dict(Counter(outcome.status for outcome in kept) | Counter({OK: 0})),
+        dict(Counter(outcome.status for outcome in kept)),
         hypervolume(losses) if len(losses) else 0.0,
         tuple((step.evaluations, step.hypervolume) for step in result.trace),
         seconds, sum(outcome.seconds for outcome in kept),
