@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "run": "a clip goes in, a verdict, a report and pictures come out",
     "train": "train the segmentation network on built-in scenes",
     "eval": "measure accuracy and compute of a network on labelled frames",
+    "search": "evolve pruning rates and thresholds, and judge the front on clips it never saw",
     "convert": "turn a network into an integer graph file",
     "import": "turn a network of another tool into an integer graph file",
     "export": "turn an integer graph file into a network of another tool",
@@ -46,8 +47,8 @@ COMMANDS: dict[str, str] = {
 }
 """Every command's name and its line in `depth-snn --help`."""
 
-MODULES = {"import": "import_network"}
-"""Commands whose module has another name, because theirs is a word of the language."""
+MODULES = {"import": "import_network", "search": "search.command"}
+"""Commands whose module has another name: a word of the language, or one in a folder."""
 
 PROGRAM = "depth-snn"
 

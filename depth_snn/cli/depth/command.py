@@ -27,9 +27,8 @@ from depth_snn.errors import ConfigError, ExitCode, InputError
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.pruning.play import Player
 from depth_snn.search.clips import scene_clip
+from depth_snn.search.grid import STEPS
 
-STEPS = (0.4, 0.7, 1.0, 1.6, 2.5, 4.0)
-"""Factors of the policy's threshold along a curve."""
 CURVE_SEEDS = 2
 """Seeds whose clips a curve is taken on."""
 CAMVID = "camvid"
