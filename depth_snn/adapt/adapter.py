@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from depth_snn.adapt.chooser import Chooser, Hysteresis
 from depth_snn.adapt.evolve import Accepted, Dropped, Evolver
-from depth_snn.adapt.library import Domain, PolicySet, distance
+from depth_snn.adapt.library import CHANGING, Domain, PolicySet
 from depth_snn.adapt.statistics import Statistics
 from depth_snn.config import PolicyConfig
 
@@ -45,13 +46,14 @@ class Adapter:
         height, width: Size of the frames.
         hysteresis: When the choice changes.
         evolver: Searches in unknown scenes; None for the fallback alone.
-        latest: Keep only the policy found last, which is then the fallback too.
+        latest: Keep only the policy found last, which is then the fallback too, and not watched.
 
     Attributes:
         policies: What is known now.
         policy: What the present frame runs under.
         changes: When it changed; the first frame's choice comes first.
         names: Name of the policy of every frame so far.
+        ran: Every policy that ran, by name.
         macs: Work of one frame's statistics, to be charged to every frame.
     """
 
@@ -66,8 +68,8 @@ class Adapter:
         self.macs = self.statistics.macs
         self.changes: list[Change] = []
         self.names: list[str] = []
+        self.ran: dict[str, PolicyConfig] = {}
         self._count = 0
-        self._before = policies
         self._found: set[str] = set()
 
     def step(self, rgb: Image) -> PolicyConfig | None:
@@ -85,15 +87,33 @@ class Adapter:
         if not self.changes or (name, domain) != (self.changes[-1].policy, self.changes[-1].domain):
             self.changes.append(Change(len(self.names), name, domain))
         self.names.append(name)
-        wanted = self.policies.policy(domain)
+        wanted = self.ran[name] = self.policies.policy(domain)
         if wanted == self.policy:
             return None
         self.policy = wanted
         return wanted
 
-    def frames_by_policy(self) -> dict[str, int]:
-        """How many frames each policy ran on, in the order in which they first ran."""
-        return dict(Counter(self.names))
+    def story(self) -> dict[str, Any]:
+        """What ran when, JSON-able: policies with their frames, changes, and searches if any."""
+        frames = Counter(self.names)
+        told: dict[str, Any] = {
+            "policies": {
+                name: {"frames": frames[name]} | {key: getattr(policy, key) for key in CHANGING}
+                for name, policy in self.ran.items()
+            },
+            "policy_changes": [
+                {"frame": c.frame, "policy": c.policy, "domain": c.domain or "unknown"}
+                for c in self.changes
+            ],
+        }
+        if self.evolver is not None:
+            trials = self.evolver.trials
+            told["evolution"] = {
+                "searches": self.evolver.searches, "trials": len(trials),
+                "trials_passed": sum(t.passed for t in trials),
+                "macs": self.evolver.study.rehearsal.macs,
+            }  # fmt: skip
+        return told
 
     def close(self) -> None:
         """End what runs beside the stream."""
@@ -109,27 +129,20 @@ class Adapter:
             self._take(outcome)
         elif isinstance(outcome, Dropped):
             self._found.discard(outcome.domain)
-            kept = self._before if self.latest else self.policies.without(outcome.domain)
-            self._use(kept)
+            self._use(self.policies.without(outcome.domain))
 
     def _take(self, outcome: Accepted) -> None:
         self._count += 1
         name = f"{FOUND}-{self._count}"
         widest = float(np.median([d.radius for d in self.policies.domains]))
         domain = Domain(name, (outcome.centre,), max(SLACK * outcome.reach, widest), outcome.policy)
-        self._found.add(name)
         if not self.latest:
+            self._found.add(name)
             self._use(self.policies.with_domain(domain))
             return
         old = self.policies
-        self._before = old
         self._use(PolicySet(old.network, old.base, name, old.scale, (domain,)))
 
     def _use(self, policies: PolicySet) -> None:
         self.policies = policies
         self.chooser.replace(policies)
-
-
-def scaled_distance(policies: PolicySet, here: Floats, centre: Floats) -> float:
-    """Distance between two scenes in the units of a set."""
-    return distance(here, centre, np.array(policies.scale))

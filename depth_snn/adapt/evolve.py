@@ -109,10 +109,14 @@ class Evolver:
             statistics: Its statistics (F,).
             domain: The domain it is in; None for unknown.
             watched: Whether that domain's policy was found here.
-            policy, fallback: What runs, and what runs in unknown scenes.
+            policy: What runs.
+            fallback: What runs in unknown scenes.
         """
         if domain is not None:
-            return self._watch(rgb, domain, policy, fallback) if watched else self.forget()
+            if watched:
+                return self._watch(rgb, domain, policy, fallback)
+            self.forget()
+            return None
         if self._phase.startswith("watch"):
             self.forget()
         if self._wait:

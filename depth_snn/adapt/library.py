@@ -117,13 +117,24 @@ class PolicySet:
         return {BASE: self.base} | {d.name: d.policy for d in self.domains}
 
     def distances(self, statistics: Sequence[float] | Floats) -> Floats:
-        """Distance of a scene to each domain's nearest centre (D,), see :func:`distance`."""
+        """Distance of a scene to each domain's nearest centre (D,), see :meth:`distance`."""
         here = np.asarray(statistics, np.float64)
-        scale = np.array(self.scale)
         return np.array([
-            min(distance(here, np.array(centre), scale) for centre in domain.centres)
+            min(self.distance(here, np.array(centre)) for centre in domain.centres)
             for domain in self.domains
         ])  # fmt: skip
+
+    def distance(self, here: Floats, centre: Floats) -> float:
+        """Root mean square of the scaled differences, over the statistics that are known (F,).
+
+        A statistic that is NaN is unknown; with none known the distance is infinite.
+        """
+        known = np.isfinite(here)
+        if not known.any():
+            return float("inf")
+        apart = (here[known] - centre[known]) / np.array(self.scale)[known]
+        # A finite ratio may still overflow when squared; too far is too far.
+        return float(np.sqrt(np.mean(np.clip(apart, -1e6, 1e6) ** 2)))
 
     def with_domain(self, domain: Domain) -> PolicySet:
         """The set with one more domain, or with another one of that name."""
@@ -142,16 +153,3 @@ class PolicySet:
         """The set with the same change made to every policy."""
         domains = tuple(replace(d, policy=change(d.policy)) for d in self.domains)
         return replace(self, base=change(self.base), domains=domains)
-
-
-def distance(here: Floats, centre: Floats, scale: Floats) -> float:
-    """Root mean square of the scaled differences, over the statistics that are known.
-
-    A statistic that is NaN is unknown; with none known the distance is infinite.
-    """
-    known = np.isfinite(here)
-    if not known.any():
-        return float("inf")
-    apart = (here[known] - centre[known]) / scale[known]
-    # A finite ratio may still overflow when squared; too far is too far.
-    return float(np.sqrt(np.mean(np.clip(apart, -1e6, 1e6) ** 2)))

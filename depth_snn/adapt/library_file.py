@@ -156,7 +156,7 @@ def _lines(policies: PolicySet) -> Iterator[str]:
     gate = base.pop("gate")
     yield f"format = {FORMAT}"
     yield f"network = {_value(policies.network)}"
-    yield f"fallback = {_value(policies.fallback)}    # what scenes get that are none of the domains"
+    yield f"fallback = {_value(policies.fallback)}    # for scenes of no domain"
     yield from ("", f"[{BASE}]    # the policy that the domains differ from")
     yield from (f"{key} = {_value(value)}" for key, value in base.items())
     yield from ("", f"[{BASE}.gate]")

@@ -20,7 +20,7 @@ Image = npt.NDArray[np.uint8]
 Window = tuple[Frame, ...]
 
 ACCURACY, SAVING = 0.7, 0.3
-"""Weights of accuracy and of saved work in the proposal's scalar, 0.7·mIoU + 0.3·(1 − FLOPs ratio)."""
+"""Weights of the proposal's scalar, 0.7·mIoU + 0.3·(1 − FLOPs ÷ FLOPs of the dense network)."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from depth_snn.search.types import Algorithm
 Floats = npt.NDArray[np.float64]
 FAILED = 3.0
 """Loss, in every objective, of a candidate that could not be played."""
+LOSSES = ("loss", "macs")
+"""What the losses are called: disagreement with the dense network in points of mIoU, and work."""
 SCALES = (5.0, 1.0)
 """Points of disagreement, and share of the dense work, that count as 1 to the algorithm."""
 
@@ -65,13 +67,13 @@ class Study:
     Attributes:
         rehearsal: Plays policies.
         genes: What may change.
-        algorithm: Makes the algorithm of the n-th search.
+        algorithm: Makes the algorithm of the n-th search, given n and the point to start from.
         evaluations: Plays one search may make.
     """
 
     rehearsal: Rehearsal
     genes: Genes
-    algorithm: Callable[[int], Algorithm]
+    algorithm: Callable[[int, tuple[float, ...]], Algorithm]
     evaluations: int
 
     def __post_init__(self) -> None:
@@ -100,8 +102,9 @@ class Study:
         window = self.rehearsal.label(images)
         mark, best = self.rehearsal.play(window, fallback).value, None
         yield
-        algorithm, used, told = self.algorithm(number), 1, 0
-        points = [np.array(self.genes.encode(start))]
+        first = tuple(self.genes.encode(start))
+        algorithm, used, told = self.algorithm(number, first), 1, 0
+        points = [np.array(first)]
         while used < self.evaluations:
             points += algorithm.ask()
             losses = []
