@@ -8,9 +8,10 @@ from pathlib import Path
 
 from depth_snn.cli.depth.score import SeedScores, seed_scores
 from depth_snn.config import GateConfig, NetworkConfig, PolicyConfig
-from depth_snn.data.frames import Frame, open_frames
+from depth_snn.data.frames import Frame
 from depth_snn.pruning.play import Method, Played, Player
 from depth_snn.recovery.rules import RULES
+from depth_snn.search.clips import Clip, scene_clip
 
 DENSE, PROPOSAL, IRREVERSIBLE, RECOVERY = "dense", "proposal", "irreversible", "recovery"
 FIRST_SEED = 400
@@ -35,14 +36,6 @@ FULL_D_GAMMA = 30
 """Threshold at which both rules on D_t fill the bucket, on the streets thresholds are chosen on."""
 
 
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """A labelled clip and the first frames of its sudden events."""
-
-    frames: Sequence[Frame]
-    events: Sequence[int]
-
-
 @dataclass
 class Results:
     """Everything a run of the protocol measured.
@@ -58,14 +51,6 @@ class Results:
     ablation: dict[str, dict[str, list[SeedScores]]] = field(default_factory=dict)
     curves: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
     trace: list[float] = field(default_factory=list)
-
-
-def scene_clip(scene: str, seed: int, frames: int, config: NetworkConfig) -> Clip:
-    """A built-in scene of the network's size."""
-    source = open_frames(
-        f"scene:{scene}", height=config.height, width=config.width, limit=frames, seed=seed
-    )
-    return Clip(list(source), sorted(event.first_frame for event in source.events))
 
 
 def camvid_clip(data: Path, config: NetworkConfig) -> Clip:
