@@ -13,6 +13,7 @@ from depth_snn.adapt.library import BASE, CHANGING, Domain, PolicySet
 from depth_snn.adapt.statistics import NAMES
 from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError
+from depth_snn.figures import write_text
 from depth_snn.toml_io import load_toml
 
 FORMAT = 1
@@ -181,9 +182,4 @@ def _value(value: Any) -> str:
 
 def save_set(policies: PolicySet, path: Path) -> None:
     """Write a set; an existing file is replaced only at the end."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(set_text(policies), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, set_text(policies))

@@ -57,8 +57,7 @@ class Outcome:
 
 
 class Problem(Protocol):
-    """What is searched. It is sent to other processes, so it must be picklable and small.
-    """
+    """What is searched. It is sent to other processes, so it must be picklable and small."""
 
     @property
     def dimensions(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from depth_snn.adapt.adapter import Adapter
@@ -41,7 +40,7 @@ def load_policies(path: str | None, network: str, **changes: object) -> PolicyCo
             f"{file}: a policy set for network {policies.network!r}, not {own!r}; give another "
             "--policy or --network"
         )
-    return policies.mapped(partial(changed_policy, **changes))
+    return policies.mapped(lambda policy: changed_policy(policy, **changes))
 
 
 def _set_file(path: str | None, network: str) -> Path | None:
