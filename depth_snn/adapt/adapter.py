@@ -141,7 +141,7 @@ class Adapter:
             self._use(self.policies.with_domain(domain))
             return
         old = self.policies
-        self._use(PolicySet(old.network, old.base, name, old.scale, (domain,)))
+        self._use(PolicySet(old.network, old.base, name, old.whitening, (domain,)))
 
     def _use(self, policies: PolicySet) -> None:
         self.policies = policies

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from depth_snn.adapt.library import CHANGING, Domain, PolicySet
+from depth_snn.adapt.library import BASE, CHANGING, Domain, PolicySet
 from depth_snn.adapt.statistics import Statistics
 from depth_snn.config import NetworkConfig, PolicyConfig
 from depth_snn.data.frames import open_frames
@@ -20,11 +21,11 @@ LOOK_SEEDS = tuple(range(320, 332))
 """Streets whose looks make a domain's centres; none of them is reported on."""
 LOOK_FRAMES, LOOK_EVERY = 13, 4
 """Frames of each street, of which the first and every fourth after it are taken."""
-SLACK = 1.25
-"""A domain's radius, as a multiple of the largest distance of a look to its centre."""
-DIGITS = 5
-_LEAST = 1e-3
-"""Least scale of a statistic: many are 0 in every look of a domain."""
+INSIDE = 0.95
+"""Share of a domain's looks that lie within its radius."""
+RIDGE, LEAST = 0.02, 1e-3
+"""Share of its variance added to each statistic's, and the least deviation that counts."""
+DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -100,70 +101,62 @@ def _nearest_below(choices: Sequence[Choice], target: float) -> Choice:
     return below[-1] if below else choices[0]
 
 
-def looks(
-    domain: str, config: NetworkConfig, seeds: Sequence[int] = LOOK_SEEDS
-) -> dict[str, Floats]:
-    """Statistics of a domain's streets (K, F), by camera."""
-    found = {}
-    for camera in CAMERAS:
-        rows = []
-        for seed in seeds:
-            clip = open_frames(
-                f"scene:{camera}-{domain}", height=config.height, width=config.width,
-                limit=LOOK_FRAMES, seed=seed,
-            )  # fmt: skip
-            statistics = Statistics(config.height, config.width)
-            seen = [statistics.measure(frame.rgb) for frame in clip]
-            rows += seen[::LOOK_EVERY]
-        found[camera] = np.array(rows)
-    return found
+def looks(domain: str, config: NetworkConfig, seeds: Sequence[int] = LOOK_SEEDS) -> Floats:
+    """Statistics of a domain's streets (K, F), of standing and driving cameras."""
+    rows = []
+    for camera, seed in itertools.product(CAMERAS, seeds):
+        clip = open_frames(
+            f"scene:{camera}-{domain}", height=config.height, width=config.width,
+            limit=LOOK_FRAMES, seed=seed,
+        )  # fmt: skip
+        statistics = Statistics(config.height, config.width)
+        rows += [statistics.measure(frame.rgb) for frame in clip][::LOOK_EVERY]
+    return np.array(rows)
 
 
 def build_set(
-    network: str, base: PolicyConfig, choices: Mapping[str, Choice],
-    seen: Mapping[str, Mapping[str, Floats]],
-) -> PolicySet:  # fmt: skip
+    network: str, base: PolicyConfig, choices: Mapping[str, Choice], seen: Mapping[str, Floats]
+) -> PolicySet:
     """A set of the chosen policies; scenes of no domain get the base.
 
-    Each camera of a domain is a centre. A statistic's scale is its standard deviation around the
-    centres, so that distances count in what streets of one kind differ by.
+    A domain's centre is the mean of its looks. Distances are Mahalanobis' by the covariance of all
+    looks around their centres, as in linear discriminant analysis (Fisher 1936): many statistics
+    change together from street to street, and what changes apart from that tells domains apart.
 
     Args:
         network: Name of the network.
         base: Policy that the others differ from.
         choices: By domain.
-        seen: Statistics of each domain's streets, by camera, from :func:`looks`.
+        seen: Statistics of each domain's streets (K, F), from :func:`looks`.
     """
-    centres = {
-        name: [np.nanmean(rows, axis=0) for rows in cameras.values()]
-        for name, cameras in seen.items()
-    }
-    around = np.concatenate([
-        rows - centre
-        for name, cameras in seen.items()
-        for rows, centre in zip(cameras.values(), centres[name], strict=True)
-    ])  # fmt: skip
-    scale = np.maximum(np.sqrt(np.nanmean(around**2, axis=0)), _LEAST)
-    bare = PolicySet(network, base, "base", _short(scale), (_domain("any", centres, base),))
+    centres = {name: _short(np.nanmean(rows, axis=0)) for name, rows in seen.items()}
+    around = np.concatenate([rows - centres[name] for name, rows in seen.items()])
+    whitening = tuple(_short(row) for row in whitening_of(np.nan_to_num(around)))
+    unit = PolicySet(
+        network, base, BASE, whitening, (Domain("any", (centres[next(iter(centres))],), 1.0, base),)
+    )
     domains = []
     for name, choice in choices.items():
-        rows = np.concatenate(list(seen[name].values()))
-        near = min_distances(bare, rows, centres[name])
-        radius = float(f"{SLACK * near.max():.3g}")
-        ours = {key: getattr(choice.policy, key) for key in CHANGING}
-        policy = replace(base, **ours)
-        domains.append(Domain(name, tuple(_short(c) for c in centres[name]), radius, policy))
-    return replace(bare, domains=tuple(domains))
+        centre = centres[name]
+        away = [unit.distance(row, np.array(centre)) for row in seen[name]]
+        policy = replace(base, **{key: getattr(choice.policy, key) for key in CHANGING})
+        radius = float(f"{np.quantile(away, INSIDE):.3g}")
+        domains.append(Domain(name, (centre,), radius, policy))
+    return replace(unit, domains=tuple(domains))
 
 
-def min_distances(policies: PolicySet, rows: Floats, centres: Sequence[Floats]) -> Floats:
-    """Distance of each look (K, F) to the nearest of the centres (K,)."""
-    return np.array([min(policies.distance(row, centre) for centre in centres) for row in rows])
+def whitening_of(around: Floats) -> Floats:
+    """W (F, F) with WᵀW the inverse of the covariance of differences (K, F), a little rounded.
 
-
-def _domain(name: str, centres: Mapping[str, Sequence[Floats]], policy: PolicyConfig) -> Domain:
-    first = next(iter(centres.values()))[0]
-    return Domain(name, (_short(first),), 1.0, policy)
+    A share of each statistic's own variance is added to it, so that a direction in which few looks
+    hardly differ does not decide by itself.
+    """
+    covariance = around.T @ around / len(around)
+    own = np.diag(covariance)
+    covariance = covariance + np.diag(RIDGE * own + LEAST**2)
+    lower = np.linalg.cholesky(np.linalg.inv(covariance))
+    out: Floats = lower.T
+    return out
 
 
 def _short(values: Floats) -> tuple[float, ...]:

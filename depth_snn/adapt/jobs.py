@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from depth_snn.errors import ConfigError
+from depth_snn.search.threads import one_thread
 
 Job = Generator[None, None, Any]
 """Yields after every evaluation; what it returns is its result."""
@@ -51,12 +52,13 @@ class InStep:
         """Go on by one frame's share."""
         if self._job is None:
             return False, None
-        for _ in range(self.evaluations_per_frame):
-            try:
-                next(self._job)
-            except StopIteration as end:
-                self._job = None
-                return True, end.value
+        try:
+            with one_thread():  # so that it rounds alike wherever it runs
+                for _ in range(self.evaluations_per_frame):
+                    next(self._job)
+        except StopIteration as end:
+            self._job = None
+            return True, end.value
         return False, None
 
     def cancel(self) -> None:

@@ -62,20 +62,24 @@ class PolicySet:
         network: Name of the network that the policies are for.
         base: The policy that the others differ from; graphs are converted with it.
         fallback: Name of the domain whose policy unknown scenes get, or :data:`BASE`.
-        scale: A difference of each statistic that counts as 1.
+        whitening: Matrix (F, F) that turns differences of statistics into independent ones of
+            standard deviation 1, for scenes of one domain.
         domains: What is known.
     """
 
     network: str
     base: PolicyConfig
     fallback: str
-    scale: tuple[float, ...]
+    whitening: tuple[tuple[float, ...], ...]
     domains: tuple[Domain, ...]
 
     def __post_init__(self) -> None:
-        scale = np.array(self.scale, np.float64)
-        if scale.shape != (len(NAMES),) or not ((scale > 0) & np.isfinite(scale)).all():
-            raise ConfigError(f"scale: expected {len(NAMES)} finite numbers above 0: {self.scale}")
+        rows = self.whitening
+        square = len(rows) == len(NAMES) and all(len(row) == len(NAMES) for row in rows)
+        if not square or not np.isfinite(rows).all():
+            raise ConfigError(
+                f"whitening: expected {len(NAMES)} rows of {len(NAMES)} finite numbers"
+            )
         if not 1 <= len(self.domains) <= MAX_DOMAINS:
             raise ConfigError(f"{len(self.domains)} domains; expected 1 to {MAX_DOMAINS}")
         names = [domain.name for domain in self.domains]
@@ -125,16 +129,17 @@ class PolicySet:
         ])  # fmt: skip
 
     def distance(self, here: Floats, centre: Floats) -> float:
-        """Root mean square of the scaled differences, over the statistics that are known (F,).
+        """Mahalanobis' distance ÷ √F: about 1 for a scene of the centre's kind.
 
-        A statistic that is NaN is unknown; with none known the distance is infinite.
+        A statistic that is NaN or infinite is unknown and taken to be the centre's; with none known
+        the distance is infinite. (Mahalanobis, "On the generalised distance in statistics", 1936.)
         """
         known = np.isfinite(here)
         if not known.any():
             return float("inf")
-        apart = (here[known] - centre[known]) / np.array(self.scale)[known]
-        # A finite ratio may still overflow when squared; too far is too far.
-        return float(np.sqrt(np.mean(np.clip(apart, -1e6, 1e6) ** 2)))
+        # Differences of statistics are far smaller; a larger one may overflow when squared.
+        apart = np.clip(np.where(known, here, centre) - centre, -1e9, 1e9)
+        return float(np.linalg.norm(np.array(self.whitening) @ apart) / np.sqrt(len(NAMES)))
 
     def with_domain(self, domain: Domain) -> PolicySet:
         """The set with one more domain, or with another one of that name."""

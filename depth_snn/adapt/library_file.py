@@ -19,7 +19,7 @@ from depth_snn.toml_io import load_toml
 FORMAT = 1
 _TOP = ("format", "network", "fallback", BASE, "statistics", "domain")
 _DOMAIN = ("name", "radius", "centres", "policy")
-_STATISTICS = ("names", "scale")
+_STATISTICS = ("names", "whitening")
 
 
 def is_policy_set(table: Mapping[str, Any]) -> bool:
@@ -74,7 +74,10 @@ def read_set(table: Mapping[str, Any], source: str, folder: Path) -> PolicySet:
             f"{source} [statistics]: names are not those that are measured, in their order: "
             f"{', '.join(NAMES)}; build the set again"
         )
-    scale = _numbers(statistics["scale"], f"{source} [statistics] scale")
+    if not isinstance(statistics["whitening"], list):
+        raise ConfigError(f"{source} [statistics]: whitening is no list of rows of numbers")
+    where = f"{source} [statistics] whitening"
+    whitening = tuple(_numbers(row, where) for row in statistics["whitening"])
     if not isinstance(table["domain"], list):
         raise ConfigError(f"{source}: domain is no list of tables; write [[domain]]")
     domains = tuple(
@@ -82,7 +85,7 @@ def read_set(table: Mapping[str, Any], source: str, folder: Path) -> PolicySet:
         for number, entry in enumerate(table["domain"], start=1)
     )
     try:
-        return PolicySet(table["network"], base, table["fallback"], scale, domains)
+        return PolicySet(table["network"], base, table["fallback"], whitening, domains)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
 
@@ -162,9 +165,10 @@ def _lines(policies: PolicySet) -> Iterator[str]:
     yield from (f"{key} = {_value(value)}" for key, value in base.items())
     yield from ("", f"[{BASE}.gate]")
     yield from (f"{key} = {_value(value)}" for key, value in gate.items())
-    yield from ("", "[statistics]    # of a frame; a distance of 1 is one scale in each")
+    yield from ("", "[statistics]    # of a frame; whitened, those of one domain spread by 1")
     yield f"names = {_value(list(NAMES))}"
-    yield f"scale = {_value(list(policies.scale))}"
+    rows = (f"    {_value(list(row))}," for row in policies.whitening)
+    yield from ("whitening = [", *rows, "]")
     for domain in policies.domains:
         yield from ("", "[[domain]]", f"name = {_value(domain.name)}")
         yield f"radius = {_value(domain.radius)}"

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the policy set")
     parser.add_argument("--work", required=True, type=Path, metavar="DIR",
-                        help="folder for what searches have evaluated, one file a domain")  # fmt: skip
+                        help="folder for what searches evaluated, a file a domain")  # fmt: skip
     parser.add_argument("--network", default="small", metavar="NAME",
                         help="shipped weights or a file (default small)")  # fmt: skip
     parser.add_argument("--policy", metavar="FILE",
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evaluations", type=positive, default=60, metavar="N",
                         help="evaluations of each domain's search (default 60)")  # fmt: skip
     parser.add_argument("--domains", metavar="NAMES",
-                        help="domains, separated by commas (default: every built-in one)")  # fmt: skip
+                        help="domains, separated by commas (default: all)")  # fmt: skip
     parser.add_argument("--seed", type=count, default=0, metavar="N",
                         help="seed of the searches (default 0)")  # fmt: skip
     parser.add_argument("--workers", type=count, default=0, metavar="N",

@@ -1,0 +1,141 @@
+"""`depth-snn run` with a policy set: it follows the scene, the graph stays, the record says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from depth_snn.adapt.adapter import Adapter
+from depth_snn.adapt.build import Choice, build_set
+from depth_snn.adapt.library import PolicySet
+from depth_snn.adapt.library_file import find_set, save_set, shipped_set
+from depth_snn.adapt.statistics import Statistics
+from depth_snn.cli.chain.policies import load_policies
+from depth_snn.cli.chain.setup import load_policy
+from depth_snn.config import PolicyConfig
+from depth_snn.data.frames import open_frames
+from sims.record_file import load_record
+from tests.unit.command import TINY, depth_snn, refused
+
+DAY, NIGHT = "day", "night"
+
+
+def clip(domain: str, seed: int, count: int) -> list[np.ndarray]:
+    source = open_frames(f"scene:standing-{domain}", height=32, width=64, limit=count, seed=seed)
+    return [frame.rgb for frame in source]
+
+
+def looks_of(domain: str) -> np.ndarray:
+    rows = []
+    for seed in range(4):
+        statistics = Statistics(32, 64)
+        rows += [statistics.measure(rgb) for rgb in clip(domain, seed, 3)]
+    return np.array(rows)
+
+
+@pytest.fixture(scope="module")
+def tiny_set() -> PolicySet:
+    base = load_policy(None, "tiny")
+    quiet = replace(base, tau_stale=40.0, tau_px=4.0)
+    chosen = {DAY: Choice(base, 0.0, 0.0), NIGHT: Choice(quiet, 0.0, 0.0)}
+    made = build_set("tiny", base, chosen, {name: looks_of(name) for name in chosen})
+    # Few streets make narrow radii; what is tested here is that a run follows.
+    return replace(made, domains=tuple(replace(d, radius=50.0) for d in made.domains))
+
+
+@pytest.fixture(scope="module")
+def done(tiny_set: PolicySet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six frames of a day and eight of a night in one clip."""
+    folder = tmp_path_factory.mktemp("adapt")
+    save_set(tiny_set, folder / "set.toml")
+    (folder / "clip").mkdir()
+    for index, rgb in enumerate([*clip(DAY, 9, 6), *clip(NIGHT, 9, 8)]):
+        assert cv2.imwrite(str(folder / "clip" / f"{index:03d}.png"), rgb[..., ::-1])
+    ran = depth_snn("run", folder / "clip", *TINY, "--policy", folder / "set.toml",
+                    "--out", folder / "out")  # fmt: skip
+    assert ran.code == 0, ran.err
+    (folder / "said.txt").write_text(ran.out)
+    return folder
+
+
+def test_the_run_follows_and_its_witnesses_agree(done: Path, tiny_set: PolicySet) -> None:
+    record = load_record(done / "out" / "run.h5")
+    told = record.policy
+    assert set(told["policies"]) == {DAY, NIGHT}
+    assert sum(p["frames"] for p in told["policies"].values()) == record.frames == 14
+    assert told["policies"][NIGHT]["tau_stale"] == 40.0
+    first, second = told["policy_changes"]
+    assert first["policy"] == DAY and second["policy"] == NIGHT and 7 <= second["frame"] <= 11
+    assert all(w["mismatches"] == 0 for w in record.witnesses.values())
+    assert record.witnesses["gates_runtime_vs_graph"]["frames"] == 14
+    assert record.policy["tau_stale"] == tiny_set.base.tau_stale
+    verdict = json.loads((done / "out" / "verdict.json").read_text())
+    assert verdict["policy"]["policy_changes"] == told["policy_changes"]
+    assert "policy_changes" in (done / "out" / "report.html").read_text()
+    said = (done / "said.txt").read_text()
+    assert "policies   day on " in said and "1 change" in said
+
+
+def test_statistics_are_charged(done: Path, tiny_set: PolicySet, tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text("tau_stale = 5.0\n")
+    ran = depth_snn("run", done / "clip", *TINY, "--policy", tmp_path / "base.toml",
+                    "--out", tmp_path / "out", "--frames", 2, "--witness-frames", 0)  # fmt: skip
+    assert ran.code == 0, ran.err
+    alone = load_record(tmp_path / "out" / "run.h5")
+    ours = load_record(done / "out" / "run.h5")
+    more = ours.macs["gate"][:2] - alone.macs["gate"]
+    assert (more == Adapter(tiny_set, 32, 64).macs).all()
+    assert "policies" not in alone.policy
+
+
+def test_files_are_told_apart_by_their_content(done: Path, tmp_path: Path) -> None:
+    assert isinstance(load_policies(str(done / "set.toml"), "tiny"), PolicySet)
+    (tmp_path / "set.toml").write_text("tau_stale = 3.0\n")
+    single = load_policies(str(tmp_path / "set.toml"), "tiny", tau_px=2.0)
+    assert single == PolicyConfig(tau_stale=3.0, tau_px=2.0)
+    changed = load_policies(str(done / "set.toml"), "tiny", motion="patch", head_rate=None)
+    assert isinstance(changed, PolicySet)
+    assert {p.motion for p in changed.policies().values()} == {"patch"}
+    assert load_policies(None, "tiny") == load_policy(None, "tiny")
+
+
+def test_shipped_sets_by_name() -> None:
+    for file in shipped_set("small").parent.glob("*_set.toml"):
+        network = file.stem.removesuffix("_set")
+        assert isinstance(load_policies(file.stem, network), PolicySet)
+        assert find_set(file.name) == file
+    assert find_set("nobody_set") is None and find_set("../small_set") is None
+
+
+def test_what_is_refused(done: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out")
+    (tmp_path / "plain.toml").write_text("tau_stale = 3.0\n")
+    clip_of = ("run", done / "clip", *out)
+    refused(depth_snn(*clip_of, *TINY, "--policy", tmp_path / "plain.toml", "--evolve", 5),
+            "--evolve", "policy set")  # fmt: skip
+    refused(depth_snn(*clip_of, "--network", "street", "--policy", done / "set.toml"),
+            "set.toml", "'tiny'", "'street'")  # fmt: skip
+    (tmp_path / "broken.toml").write_text("format = 1\nfallback = 3\n")
+    refused(depth_snn(*clip_of, *TINY, "--policy", tmp_path / "broken.toml"), "broken.toml")
+    refused(depth_snn("library", "--work", tmp_path / "w", "--out", tmp_path / "x.toml",
+                      "--domains", "day,mars"), "--domains", "'mars'")  # fmt: skip
+    assert not (tmp_path / "out").exists() and not (tmp_path / "w").exists()
+
+
+def test_a_run_may_search(done: Path, tmp_path: Path, tiny_set: PolicySet) -> None:
+    narrow = replace(tiny_set, domains=tuple(replace(d, radius=1e-6) for d in tiny_set.domains))
+    save_set(narrow, tmp_path / "set.toml")
+    ran = depth_snn("run", "scene:standing-fog", *TINY, "--policy", tmp_path / "set.toml",
+                    "--out", tmp_path / "out", "--frames", 16, "--evolve", 4,
+                    "--witness-frames", 0)  # fmt: skip
+    assert ran.code == 0, ran.err
+    record = load_record(tmp_path / "out" / "run.h5")
+    assert record.policy["policy_changes"][0]["domain"] == "unknown"
+    assert record.policy["evolution"]["searches"] == 1
+    assert record.witnesses["gates_runtime_vs_graph"]["mismatches"] == 0
+    assert "evolution  1 searches" in ran.out
