@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_snn.adapt.library import BASE, CHANGING, Domain, PolicySet
-from depth_snn.adapt.statistics import Statistics
+from depth_snn.adapt.statistics import RESOLUTION, Statistics
 from depth_snn.config import NetworkConfig, PolicyConfig
 from depth_snn.data.frames import open_frames
 from depth_snn.data.scene import CAMERAS
@@ -23,8 +23,8 @@ LOOK_FRAMES, LOOK_EVERY = 13, 4
 """Frames of each street, of which the first and every fourth after it are taken."""
 INSIDE = 0.95
 """Share of a domain's looks that lie within its radius."""
-RIDGE, LEAST = 0.02, 1e-3
-"""Share of its variance added to each statistic's, and the least deviation that counts."""
+RIDGE = 0.02
+"""Share of its variance that is added to each statistic's, beside its resolution."""
 DIGITS = 6
 
 
@@ -153,7 +153,7 @@ def whitening_of(around: Floats) -> Floats:
     """
     covariance = around.T @ around / len(around)
     own = np.diag(covariance)
-    covariance = covariance + np.diag(RIDGE * own + LEAST**2)
+    covariance = covariance + np.diag(RIDGE * own + np.array(RESOLUTION) ** 2)
     lower = np.linalg.cholesky(np.linalg.inv(covariance))
     out: Floats = lower.T
     return out

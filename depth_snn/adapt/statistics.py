@@ -27,6 +27,12 @@ step between neighbouring places in the band around the horizon, where haze show
 fine structure across rain's fall and change from frame to frame, both at sparse pixels.
 """
 FLICKER = NAMES.index("flicker")
+RESOLUTION = (
+    0.5, 0.5, 0.005, 0.005, 0.005, 0.01, 0.5, 0.005, 0.01, 0.5, 0.25, 0.25, 0.25, 0.5,
+)  # fmt: skip
+"""A difference of each statistic that says nothing: half a grey level, half a percent …"""
+CUT = 20.0
+"""Grey levels of flicker from which on the picture is another one, not a noisy one."""
 
 ROWS, COLUMNS = 32, 64
 """Size of the thumbnail."""
@@ -54,7 +60,7 @@ class Statistics:
         self._last: npt.NDArray[np.int16] | None = None
 
     def measure(self, rgb: Image) -> Floats:
-        """Statistics (F,) of the next frame (H, W, 3); flicker is NaN on the first.
+        """Statistics (F,) of the next frame (H, W, 3); flicker is NaN on the first and at a cut.
 
         Raises:
             InputError: The frame has another size or type.
@@ -69,6 +75,7 @@ class Statistics:
         if self._last is not None:
             # The median: what moves is no noise, and it fills less than half of a street.
             flicker = float(np.median(np.abs(sparse - self._last)))
+            flicker = flicker if flicker < CUT else float("nan")
         self._last = sparse
         small = cv2.resize(rgb, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).astype(np.float64)
         return np.array([*_of_thumbnail(small), _streaks(rgb), flicker])

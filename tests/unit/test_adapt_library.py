@@ -18,7 +18,7 @@ from depth_snn.adapt.build import Choice, balance, whitening_of
 from depth_snn.adapt.chooser import Chooser, Hysteresis
 from depth_snn.adapt.library import Domain, PolicySet
 from depth_snn.adapt.library_file import is_policy_set, load_set, save_set, set_text
-from depth_snn.adapt.statistics import FLICKER, NAMES, Statistics, statistics_macs
+from depth_snn.adapt.statistics import FLICKER, NAMES, RESOLUTION, Statistics, statistics_macs
 from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError, InputError
 from depth_snn.toml_io import loads_toml
@@ -67,6 +67,7 @@ def test_flicker_is_unknown_at_first_and_then_the_median_change() -> None:
     moved = frame + np.uint8(7)
     moved[:8] = 255  # less than half of the picture
     assert statistics.measure(moved)[FLICKER] == 7
+    assert np.isnan(statistics.measure(255 - moved)[FLICKER]), "a cut is no noise"
     with pytest.raises(InputError, match="expected uint8"):
         statistics.measure(np.zeros((32, 32, 3), np.uint8))
 
@@ -166,7 +167,9 @@ def test_distance_is_mahalanobis_of_what_is_known() -> None:
     whitening = tuple(tuple(row.tolist()) for row in whitening_of(around))
     policies = replace(small_set(), whitening=whitening)
     covariance = np.cov(around.T, bias=True) + np.outer(around.mean(0), around.mean(0))
-    inverse = np.linalg.inv(covariance + np.diag(0.02 * np.diag(covariance) + 1e-6))
+    inverse = np.linalg.inv(
+        covariance + np.diag(0.02 * np.diag(covariance) + np.square(RESOLUTION))
+    )
     here = rng.normal(size=COUNT)
     here[FLICKER] = np.nan
     for domain, found in zip(policies.domains, policies.distances(here), strict=True):
