@@ -27,6 +27,8 @@ from depth_snn.data.metrics import miou
 from depth_snn.pruning.play import Guide, Method, Played, Player
 from depth_snn.search.threads import one_thread
 
+LATEST, LIBRARY = KEEPING = "latest", "library"
+"""What an adapter keeps: the policy it found last, or all of them."""
 RETURNS = (("day", "night"), ("day", "rain"), ("day", "fog"))
 OWN_SEED = 320
 """Street on which the first domain's own policy is evolved; one of those that searches see."""
@@ -49,7 +51,7 @@ def return_losses(
         seeds: Streets; the stream returns to another street than it left.
         streams: Of each pair of domains, at most one fewer than there are seeds.
     """
-    found: dict[str, list[float]] = {"latest": [], "library": []}
+    found: dict[str, list[float]] = {name: [] for name in KEEPING}
     progress = Progress("streams", len(RETURNS) * streams)
     for first, away in RETURNS:
         own = own_policy(player, policies.base, first)
@@ -58,21 +60,15 @@ def return_losses(
             frames = stream(player, first, away, seed, other)
             mark = score(played(player, frames, own, None)).value
             for name, losses in found.items():
-                guide = adapter_of(player, known, latest=name == "latest")
+                guide = adapter_of(player, known, latest=name == LATEST)
                 got = score(played(player, frames, known.base, guide))
                 losses.append(mark - got.value)
                 ran = " ".join(f"{c.policy}@{c.frame}" for c in guide.changes)
                 print(f"{first}-{away} {seed} {name}: {mark - got.value:.3f}; {ran}",
                       file=sys.stderr)  # fmt: skip
-            progress.update(len(found["latest"]), f"{first}-{away}-{first}")
+            progress.update(len(found[LATEST]), f"{first}-{away}-{first}")
     progress.finish()
-    means = {name: float(np.mean(losses)) for name, losses in found.items()}
-    out = {f"return_loss_{name}": value for name, value in means.items()}
-    if means["latest"] > 0:
-        out["return_loss_reduction"] = 100 * (1 - means["library"] / means["latest"])
-    else:
-        print("nothing is lost on return, so there is no reduction to state", file=sys.stderr)
-    return out
+    return {name: float(np.mean(losses)) for name, losses in found.items()}
 
 
 def own_policy(player: Player, base: PolicyConfig, domain: str) -> PolicyConfig:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.adaptation_return import return_losses
+from benchmarks.adaptation_return import KEEPING, LATEST, LIBRARY, return_losses
 from depth_snn.adapt.adapter import Adapter
 from depth_snn.adapt.build import build_set, looks
 from depth_snn.adapt.chooser import Chooser
@@ -50,7 +50,8 @@ NAMES = (
       for way in WAYS),
     "domain_spread_reduction", "domain_spread_reduction_judged", "domain_spread_judge_alone",
     "chooser_right", "chooser_unknown", "chooser_frames", "chooser_strangers",
-    "return_loss_latest", "return_loss_library", "return_loss_reduction",
+    *(f"return_loss_{keeping}_{kind}" for kind in KINDS for keeping in KEEPING),
+    "return_loss_reduction",
 )  # fmt: skip
 Floats = npt.NDArray[np.float64]
 
@@ -222,23 +223,36 @@ def measure(options: argparse.Namespace) -> dict[str, Figure]:
         )  # fmt: skip
         found, dense = play_domains(player, sets[kind], seeds, options.frames)
         values |= spread_values(kind, losses_and_work(found, dense))
+        lost = return_losses(player, sets[kind], seeds, options.returns)
+        values |= {f"return_loss_{keeping}_{kind}": value for keeping, value in lost.items()}
     values |= reductions(values)
     values |= chooser_values(sets["judged"], player, seeds, options.frames)
-    values |= return_losses(player, sets["judged"], seeds, options.returns)
     return {name: found_now(value, unit=unit_of(name), command=COMMAND)
             for name, value in values.items()}  # fmt: skip
 
 
 def reductions(values: Mapping[str, float]) -> dict[str, float]:
-    """Percent by which the library, and the judge alone, lower the spread of a fixed policy."""
-    fixed = values["domain_spread_fixed_pixels"]
-    judged = values["domain_spread_fixed_judged"]
-    return {
-        "domain_spread_reduction": 100 * (1 - values["domain_spread_library_pixels"] / fixed),
-        "domain_spread_reduction_judged": 100
-        * (1 - values["domain_spread_library_judged"] / judged),
-        "domain_spread_judge_alone": 100 * (1 - judged / fixed),
+    """Percent by which the library lowers spread and loss on return, and the judge alone spread.
+
+    Where nothing is lost on return by keeping only the latest policy there is nothing to lower, and
+    no figure.
+    """
+
+    def lower(less: str, more: str) -> float:
+        return 100 * (1 - values[less] / values[more])
+
+    fixed = {kind: f"domain_spread_fixed_{kind}" for kind in KINDS}
+    found = {
+        "domain_spread_reduction": lower("domain_spread_library_pixels", fixed["pixels"]),
+        "domain_spread_reduction_judged": lower("domain_spread_library_judged", fixed["judged"]),
+        "domain_spread_judge_alone": lower(fixed["judged"], fixed["pixels"]),
     }
+    latest, library = (f"return_loss_{keeping}_pixels" for keeping in (LATEST, LIBRARY))
+    if values[latest] > 0:
+        found["return_loss_reduction"] = lower(library, latest)
+    else:
+        print("nothing is lost on return, so there is no reduction to state", file=sys.stderr)
+    return found
 
 
 def unit_of(name: str) -> str:
@@ -246,7 +260,7 @@ def unit_of(name: str) -> str:
     if name == "chooser_frames":
         return "frames"
     ways = tuple(f"domain_{what}_{way}_" for what in ("spread", "range") for way in WAYS)
-    points = (*ways, "return_loss_latest", "return_loss_library")
+    points = (*ways, *(f"return_loss_{keeping}_" for keeping in KEEPING))
     return "points" if name.startswith(points) else "%"
 
 

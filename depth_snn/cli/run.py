@@ -18,6 +18,7 @@ from depth_snn.cli.common import (
     positive,
     seconds,
 )
+from depth_snn.cli.thresholds import add_thresholds_option, read_thresholds, told_of
 from depth_snn.errors import ConfigError, EngineError, ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with a policy set: in a scene that is none of its domains, search for a policy in "
         "the background by N evaluations (default: the set's fallback stays)",
     )  # fmt: skip
+    add_thresholds_option(parser)
     add_board_options(parser)
     add_figures_option(parser)
 
@@ -98,6 +100,7 @@ def also_written(args: argparse.Namespace) -> list[tuple[str, Path]]:
 def run(args: argparse.Namespace) -> int:
     """Run the chain; returns the exit code."""
     board = board_of(args)  # before anything heavy is imported
+    from conversion.quant_config import QuantConfig
     from depth_snn.cli.chain.early import check_budget, check_offline
     from depth_snn.cli.chain.loop import MAX_FRAMES, Chain, run_chain
     from depth_snn.cli.chain.policies import base_of, load_policies, make_adapter
@@ -117,8 +120,10 @@ def run(args: argparse.Namespace) -> int:
     check_file_target("--json", args.json)
     budget = load_budget(args.budget) if args.budget is not None else None
     load_table(args.cost_table)  # a wrong one must not be found after the run
+    quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
     policies = load_policies(args.policy, args.network, **policy_changes(args))
-    setup = prepare(args.network, base_of(policies))
+    with told_of(args.thresholds):
+        setup = prepare(args.network, base_of(policies), quant=quant)
     adapter = make_adapter(policies, setup, args.evolve, args.seed)
     if board is not None:
         from loihi.on_chip import require_plan

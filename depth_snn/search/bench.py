@@ -103,13 +103,15 @@ def _player(key: BenchKey) -> Player:
     from depth_snn.pruning.play import Player
 
     now = file_digests(key.network, PolicyConfig(judge=key.judge, motion=key.motion))
-    for (role, found), (_, wanted) in zip(now, key.files, strict=True):
-        if found != wanted:
+    wanted = dict(key.files)
+    for role, found in now:
+        if found != wanted.get(role):
             raise ConfigError(
                 f"network {key.network}: its {role} file is not the one this search began with "
-                f"(SHA-256 {found[:12]}…, not {wanted[:12]}…); put that one back or start anew"
+                f"(SHA-256 {found[:12]}…, not {wanted.get(role, 'known')[:12]}…); put that one "
+                "back or start anew"
             )
-    names = (key.network, dict(key.files)["weights"])
+    names = (key.network, wanted["weights"])
     return _kept(_players, names, lambda: Player(find_network(key.network)))
 
 

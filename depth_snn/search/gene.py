@@ -66,7 +66,8 @@ class Gene:
         if self.scale == "linear":
             value = round(self.low + span * u, self.digits)
         elif self.scale == "log":
-            value = significant(self.low * (self.high / self.low) ** u, self.digits)
+            value = self.low * (self.high / self.low) ** u
+            value = value if self.whole else significant(value, self.digits)
         elif self.scale == "integer":
             value = self.low + min(math.floor((span + 1) * u), span)
         else:

@@ -34,12 +34,14 @@ graph runs."""
 RATE_MOST = 0.5
 """Largest share of heads or tokens that a layer loses."""
 TAU_FACTOR, TAU_PX, GATE_FACTOR, HOLD_MOST = 10.0, (0.1, 5.0), 4, 8
+TAU_FACTOR_DIGITS = 4
+"""Fewer than a threshold has, so that the factor can be told from the threshold it gave."""
 DV_MOST = 4095
 """At 4096 a neuron forgets everything at once, and no β is left to search."""
 THRESHOLD_MOST = 64
 THRESHOLD_PARTS = ("y", "mid", "h")
-"""Encoders of a block whose thresholds are genes; the others feed what is multiplied by itself, or
-what nothing filters behind them, and the tuned files leave them at 0 too."""
+"""Encoders of a block whose thresholds are genes; the tuned file of ``small`` leaves all others but
+the stem's at 0."""
 MOST_GENES = 4096
 
 
@@ -150,7 +152,7 @@ class Genome:
         kinds = {"name": str, "genes": list, "base": dict, "layers": int, "heads": list}
         for key, kind in kinds.items():
             if type(values.get(key)) is not kind:
-                raise ConfigError(f"genome: {key} is {values.get(key)!r}; expected a {kind}")
+                raise ConfigError(f"genome: {key} is {values.get(key)!r}; expected {kind.__name__}")
         if not all(type(count) is int for count in values["heads"]):
             raise ConfigError(f"genome: heads {values['heads']!r}; expected whole numbers")
         return cls(
@@ -183,7 +185,7 @@ def preset(name: str, network: NetworkConfig, base: PolicyConfig) -> Genome:
             "are 0; give a policy that prunes"
         )
     if name == "proposal":
-        genes = [*_one_rate_each(network), _factor(TAU, 1.0)]
+        genes = [*_one_rate_each(network), _factor(TAU, 1.0, TAU_FACTOR_DIGITS)]
     elif name == "scene":
         genes = _thresholds(base)
     else:
@@ -210,9 +212,9 @@ def threshold_encoders(network: NetworkConfig) -> list[str]:
     return stems + parts
 
 
-def _factor(name: str, around: float) -> Gene:
-    low, high = (significant(around * f, TAU_DIGITS) for f in (1 / TAU_FACTOR, TAU_FACTOR))
-    return Gene(name, low, high, "log", TAU_DIGITS)
+def _factor(name: str, around: float, digits: int = TAU_DIGITS) -> Gene:
+    low, high = (significant(around * f, digits) for f in (1 / TAU_FACTOR, TAU_FACTOR))
+    return Gene(name, low, high, "log", digits)
 
 
 def _most_cut(heads: int) -> int:

@@ -96,7 +96,7 @@ def measure_policy(
     assert burst is not None and burst.bursts, "sets of fewer frames are refused"
     return {
         "loss": 100 * (miou(theirs) - miou(ours)),
-        "burst_loss": 100 * (miou(burst.reference.sum(0)) - miou(burst.stream.sum(0))),
+        "burst_loss": 100 * miou(burst.reference.sum(0)) - 100 * miou(burst.stream.sum(0)),
         "miou": 100 * miou(ours),
         "macs": float(np.concatenate([p.work for p in played]).mean()),
         "extra_worst": 100 * float(max(p.extra.max() for p in played)),

@@ -169,9 +169,16 @@ class PolicyProblem:
         known_keys(cls, values, "problem")
         for key, kind in _KINDS.items():
             if type(values.get(key)) is not kind:
-                raise ConfigError(f"problem: {key} is {values.get(key)!r}; expected a {kind}")
+                raise ConfigError(f"problem: {key} is {values.get(key)!r}; expected {_WORDS[kind]}")
         if values.pop("extra", None) != (None if extra is None else extra.facts()):
             raise ConfigError("problem: its further measures are not the ones given")
+        for key, kind in (("objectives", str), ("scenes", str), ("seeds", int)):
+            if not all(type(value) is kind for value in values[key]):
+                raise ConfigError(
+                    f"problem: {key} {values[key]!r}; expected a list of {_WORDS[kind]}s"
+                )
+        if not all(type(value) is str for value in values["files"].values()):
+            raise ConfigError(f"problem: files {values['files']!r}; expected digests by role")
         values |= {key: tuple(values[key]) for key, kind in _KINDS.items() if kind is list}
         values["files"] = tuple(sorted(values["files"].items()))
         return cls(**values | {"genome": Genome.from_dict(values["genome"]), "extra": extra})
@@ -186,6 +193,9 @@ class PolicyProblem:
 _KINDS: dict[str, type] = {
     "network": str, "files": dict, "genome": dict, "objectives": list, "scales": list,
     "scenes": list, "frames": int, "seeds": list,
+}  # fmt: skip
+_WORDS: dict[type, str] = {
+    str: "text", dict: "a table", list: "a list", int: "whole number",
 }  # fmt: skip
 
 

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 
-from threadpoolctl import ThreadpoolController
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    # Looking for them takes milliseconds; all are loaded by the time anything is measured.
-    return ThreadpoolController()
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
@@ -25,7 +18,8 @@ def one_thread() -> Iterator[None]:
     try:
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        with _libraries().limit(limits=1, user_api="blas"):
+        # Looked for anew each time: what was loaded in between is among them.
+        with threadpool_limits(1, user_api="blas"):
             yield
     finally:
         torch.set_num_threads(torch_threads)

@@ -102,6 +102,19 @@ def calibration_clip(
         yield frame.rgb
 
 
+def require_reuse(policy: PolicyConfig) -> None:
+    """Refuse what the integer graph cannot do.
+
+    Raises:
+        ConfigError: if the policy pools static tokens.
+    """
+    if policy.static != "reuse":
+        raise ConfigError(
+            f"policy: static is {policy.static!r}; expected 'reuse' where the integer graph runs, "
+            "since a gate on the chip holds a token's values and cannot pool tokens"
+        )
+
+
 def prepare(
     network: str,
     policy: PolicyConfig,
@@ -121,11 +134,7 @@ def prepare(
     Raises:
         ConfigError: if the policy pools static tokens, which the integer graph cannot do.
     """
-    if policy.static != "reuse":
-        raise ConfigError(
-            f"policy: static is {policy.static!r}; expected 'reuse' where the integer graph runs, "
-            "since a gate on the chip holds a token's values and cannot pool tokens"
-        )
+    require_reuse(policy)
     dense = find_network(network)
     model = dense
     if any(policy.head_rate):
