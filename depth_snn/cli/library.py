@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 NAME = "library"
 HELP = "find a policy for every kind of scene, and write them as one policy set"
 EXAMPLE = """examples:
-  depth-snn library --network small --work out/library --out out/small_set.toml
+  depth-snn library --network small --keep out/library --out out/small_set.toml
   depth-snn run scene:driving-night --policy out/small_set.toml --out out/night
 
-A search that was stopped goes on where it was when the command is given again with the same --work.
+A search that was stopped goes on where it was when the command is given again with the same --keep.
 exit status: 0 written, 1 error"""
 
 ALGORITHM = "mocma"
@@ -36,7 +36,7 @@ ALGORITHM = "mocma"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the policy set")
-    parser.add_argument("--work", required=True, type=Path, metavar="DIR",
+    parser.add_argument("--keep", required=True, type=Path, metavar="DIR",
                         help="folder for what searches evaluated, a file a domain")  # fmt: skip
     parser.add_argument("--network", default="small", metavar="NAME",
                         help="shipped weights or a file (default small)")  # fmt: skip
@@ -60,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
 
     names = domain_names(args.domains)
     check_file_target("--out", args.out)
-    check_folder_target("--work", args.work)
+    check_folder_target("--keep", args.keep)
     policy = load_policy(args.policy, args.network)
     policies, found = make_library(
-        args.network, policy, names, args.work,
-        evaluations=args.evaluations, seed=args.seed, workers=args.workers,
+        args.network, policy, names, args.keep,
+        evaluations=args.evaluations, seed=args.seed, workers=args.keepers,
     )  # fmt: skip
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_set(policies, args.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -224,6 +225,7 @@ def wait(worker: InThread) -> Any:
         ended, value = worker.poll()
         if ended:
             return value
+        time.sleep(0.005)  # asking without a pause would keep the thread from working
 
 
 def failing() -> Job:

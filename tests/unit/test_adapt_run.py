@@ -120,7 +120,7 @@ def test_what_is_refused(done: Path, tmp_path: Path) -> None:
             "set.toml", "'tiny'", "'street'")  # fmt: skip
     (tmp_path / "broken.toml").write_text("format = 1\nfallback = 3\n")
     refused(depth_snn(*clip_of, *TINY, "--policy", tmp_path / "broken.toml"), "broken.toml")
-    refused(depth_snn("library", "--work", tmp_path / "w", "--out", tmp_path / "x.toml",
+    refused(depth_snn("library", "--keep", tmp_path / "w", "--out", tmp_path / "x.toml",
                       "--domains", "day,mars"), "--domains", "'mars'")  # fmt: skip
     assert not (tmp_path / "out").exists() and not (tmp_path / "w").exists()
 
