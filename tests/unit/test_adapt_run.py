@@ -137,3 +137,20 @@ def test_a_run_may_search(done: Path, tmp_path: Path, tiny_set: PolicySet) -> No
     assert record.policy["evolution"]["searches"] == 1
     assert record.witnesses["gates_runtime_vs_graph"]["mismatches"] == 0
     assert "evolution  1 searches" in ran.out
+
+
+@pytest.mark.slow
+def test_a_library_is_made_and_made_again_from_what_was_kept(tmp_path: Path) -> None:
+    words = ("library", *TINY, "--domains", "day,night", "--evaluations", 10,
+             "--keep", tmp_path / "kept")  # fmt: skip
+    first = depth_snn(*words, "--out", tmp_path / "first.toml")
+    assert first.code == 0, first.err
+    made = load_policies(str(tmp_path / "first.toml"), "tiny")
+    assert isinstance(made, PolicySet) and {d.name for d in made.domains} == {DAY, NIGHT}
+    assert made.base == load_policy(None, "tiny") and made.fallback == "base"
+    stamps = {p.name: p.stat().st_size for p in (tmp_path / "kept").glob("*.sqlite")}
+    assert set(stamps) == {"day.sqlite", "night.sqlite"}
+    again = depth_snn(*words, "--out", tmp_path / "again.toml")
+    assert again.code == 0, again.err
+    assert (tmp_path / "again.toml").read_bytes() == (tmp_path / "first.toml").read_bytes()
+    assert {p.name: p.stat().st_size for p in (tmp_path / "kept").glob("*.sqlite")} == stamps
