@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "study": "model a finished run on a chip: cores, bottleneck, frames per second, energy",
     "bundle": "pack graph, inputs and expected integers, to be checked elsewhere in one command",
     "verify": "run a bundle on this machine and compare every integer with what it expects",
+    "library": "find a policy for every kind of scene, and write them as one policy set",
     "judge": "train what drives the recovery gates, against the true error of pruned output",
     "flow": "train RAFT-small on built-in scenes, and measure the motion sources",
     "scene": "write built-in street scenes as video with exact ground truth",

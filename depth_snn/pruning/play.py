@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,19 @@ class Played:
         return self.macs / self.dense_macs
 
 
+class Guide(Protocol):
+    """Chooses the policy of a stream frame by frame.
+
+    Attributes:
+        macs: Work of looking at one frame.
+    """
+
+    macs: int
+
+    def step(self, rgb: npt.NDArray[np.uint8]) -> PolicyConfig | None:
+        """Look at the next frame (H, W, 3); the policy from it on, or None to go on."""
+
+
 class Player:
     """Runs clips through methods; networks with cut heads are made once, while few are in use.
 
@@ -82,14 +96,17 @@ class Player:
         self._cut: OrderedDict[tuple[float, ...], ReadyNetwork] = OrderedDict()
 
     def play(
-        self, clip: Sequence[Frame], method: Method, source: MotionSource | None = None
-    ) -> Played:
+        self, clip: Sequence[Frame], method: Method, source: MotionSource | None = None,
+        guide: Guide | None = None,
+    ) -> Played:  # fmt: skip
         """Run a labelled clip from its first frame.
 
         Args:
             clip: The frames.
             method: How to run them.
             source: What knows their motion; None for the one that the policy names.
+            guide: What may put another policy in the method's place before each frame, other
+                settings of token cutting excepted; its work is charged. None for nothing.
         """
         if method.policy is None:
             return self._dense(clip)
@@ -103,10 +120,13 @@ class Player:
         maps, done, extra, seconds = [], [], [], []
         for frame in clip:
             start = time.perf_counter()
+            if guide is not None and (other := guide.step(frame.rgb)) is not None:
+                pipeline.swap(other)
             step = pipeline.step(frame.rgb, frame.vectors)
             seconds.append(time.perf_counter() - start)
             decision = step.decision
             macs = sum(decision.executed(prices).values())
+            macs += guide.macs if guide is not None else 0
             done.append(macs + decision.motion_macs + decision.gate_macs)
             extra.append(decision.restored.spent_macs / decision.restored.base_macs)
             maps.append(step.classes)

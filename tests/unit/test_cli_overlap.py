@@ -58,6 +58,7 @@ figures render p.json --figures p.json
 train t.toml --out t.toml
 train street --start w.safetensors --out w.safetensors
 judge w.safetensors --out w.safetensors
+library --policy t.toml --keep o --out t.toml
 flow --raft w.safetensors --out w.safetensors
 conform --ledger t.toml --json t.toml
 conform --trace f.json --json f.json

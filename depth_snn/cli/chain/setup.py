@@ -68,7 +68,11 @@ def load_policy(path: str | None, network: str, **changes: object) -> PolicyConf
         network: Name of the network.
         changes: Fields of the policy; ``gate_body`` replaces the gate's body.
     """
-    policy = PolicyConfig.load(path or default_policy(network))
+    return changed_policy(PolicyConfig.load(path or default_policy(network)), **changes)
+
+
+def changed_policy(policy: PolicyConfig, **changes: object) -> PolicyConfig:
+    """A policy with the given fields replaced unless None, as in :func:`load_policy`."""
     wanted = {key: value for key, value in changes.items() if value is not None}
     body = wanted.pop("gate_body", None)
     if body is not None:

@@ -75,7 +75,9 @@ class Strategy(cma.StrategyMultiObjective):  # type: ignore[misc]
 class MoCma:
     name = "mocma"
 
-    def __init__(self, objectives: int, starts: Sequence[Floats], seed: int, size: int, **knobs) -> None:
+    def __init__(
+        self, objectives: int, starts: Sequence[Floats], seed: int, size: int, **knobs
+    ) -> None:
         self._k, self._starts, self._size = objectives, list(starts), size
         self._mu = knobs.get("mu", size)
         self.knobs = knobs
@@ -87,7 +89,9 @@ class MoCma:
 
     def ask(self) -> list[Floats]:
         if self._strategy is None and not self._offspring:
-            return around(self._starts, self._mu - len(self._starts), self.knobs.get("pad", 0.1), self._rng)
+            return around(
+                self._starts, self._mu - len(self._starts), self.knobs.get("pad", 0.1), self._rng
+            )
         if self._strategy is None:
             self._begin()
         elif self._offspring:
@@ -98,7 +102,11 @@ class MoCma:
         return [np.array(ind) for ind in self._asked]
 
     def _make(self, population):
-        kn = {k: v for k, v in self.knobs.items() if k in ("ptarg", "cp", "d", "ccov", "cc", "pthresh")}
+        kn = {
+            k: v
+            for k, v in self.knobs.items()
+            if k in ("ptarg", "cp", "d", "ccov", "cc", "pthresh")
+        }
         if self.knobs.get("ind", 1):
             kn["indicator"] = least_contributor
         return Strategy(population, self.sigma, mu=self._mu, lambda_=self._size, **kn)
