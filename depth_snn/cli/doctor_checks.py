@@ -77,7 +77,6 @@ OPTIONAL = (
     Package("deap", "deap", "searching policies with MO-CMA-ES", "search"),
     Package("pymoo", "pymoo", "searching policies with NSGA-II", "search"),
     Package("moocore", "moocore", "hypervolumes of searches", "search"),
-    Package("pebble", "pebble", "searching in several processes", "search"),
     Package("dask", "dask", "searching on several machines", "search"),
     Package("distributed", "distributed", "searching on several machines", "search"),
 )
