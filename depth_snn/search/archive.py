@@ -168,8 +168,8 @@ class Archive:
         if not numbers:
             return []
         losses = np.array([self.estimate(n) for n in numbers])
-        best = [(n, row) for n, row, ok in zip(numbers, losses, nondominated(losses)) if ok]
-        return [n for n, row in sorted(best, key=lambda pair: (tuple(pair[1]), pair[0]))]
+        best = np.flatnonzero(nondominated(losses))
+        return [numbers[i] for i in sorted(best.tolist(), key=lambda i: (tuple(losses[i]), i))]
 
     def hypervolume(self, min_sets: int = 1) -> float:
         """Hypervolume of the front's estimates below the corner (1, …, 1)."""

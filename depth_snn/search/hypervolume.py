@@ -56,5 +56,5 @@ def hypervolume(losses: Floats, corner: float = 1.0) -> float:
 
 def contributions(losses: Floats, reference: Floats) -> Floats:
     """What each row alone adds to the hypervolume of all (m,), below a reference point (k,)."""
-    found = _moocore().hv_contributions(losses, ref=reference)
+    found = _moocore().hv_contributions(losses, ref=reference, ignore_dominated=False)
     return np.asarray(found, dtype=np.float64)

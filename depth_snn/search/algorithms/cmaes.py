@@ -39,8 +39,7 @@ def weights_of(objectives: Sequence[str], scales: Sequence[float] | None = None)
     """
     scale = np.ones(len(objectives)) if scales is None else np.asarray(scales, dtype=np.float64)
     lossy = np.array([name.endswith("loss") for name in objectives])
-    share = np.where(objectives_are := np.array(objectives) == "macs", scale, 1.0)
-    del objectives_are
+    share = np.where(np.array(objectives) == "macs", scale, 1.0)
     return np.where(
         lossy,
         ACCURACY_WEIGHT * scale / POINTS_PER_UNIT / max(int(lossy.sum()), 1),

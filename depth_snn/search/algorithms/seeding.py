@@ -14,12 +14,14 @@ from depth_snn.search.types import Floats
 class GlobalDraws:
     """Lends the global generators of `numpy.random` and `random` a state of its own.
 
+    DEAP and pycma draw from them.
+
     Args:
         seed: Where that state begins.
     """
 
     def __init__(self, seed: int) -> None:
-        self._numpy = np.random.RandomState(seed).get_state()  # noqa: NPY002 (what libraries use)
+        self._numpy = np.random.RandomState(seed).get_state()
         self._python = random.Random(seed).getstate()
 
     @contextmanager
@@ -42,18 +44,24 @@ def into_cube(point: Floats) -> Floats:
 
 
 def around(
-    starts: Sequence[Floats], count: int, sigma: float, rng: np.random.Generator
+    starts: Sequence[Floats],
+    count: int,
+    sigma: float,
+    rng: np.random.Generator,
+    shape: Floats | None = None,
 ) -> list[Floats]:
     """Gaussian perturbations of the starts in turn, projected into the unit cube.
 
     Args:
         starts: Points (n,).
         count: How many to make; none if negative.
-        sigma: Standard deviation in every coordinate.
+        sigma: Step size.
         rng: Draws them.
+        shape: Factor A (n, n) of their covariance σ²·A·Aᵀ; the identity if None.
     """
     made = []
     for i in range(max(count, 0)):
         start = starts[i % len(starts)]
-        made.append(into_cube(start + sigma * rng.standard_normal(len(start))))
+        step = rng.standard_normal(len(start))
+        made.append(into_cube(start + sigma * (step if shape is None else shape @ step)))
     return made
