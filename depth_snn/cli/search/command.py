@@ -65,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limits = parser.add_argument_group("constraints")
     limits.add_argument("--budget", metavar="FILE", help="budget file (TOML) or a shipped name")
     limits.add_argument("--target", metavar="NAME|FILE", help="chip that the graph must fit")
+    limits.add_argument("--mapping", choices=("spatial", "serial"), default="spatial",
+                        help="how graphs are placed, for cores, latency and --target "
+                        "(default spatial)")  # fmt: skip
     where = parser.add_argument_group("execution")
     where.add_argument("--workers", type=count, default=0, metavar="N",
                        help="processes that evaluate (default 0: this one)")  # fmt: skip

@@ -54,8 +54,9 @@ def _extra(args: argparse.Namespace, objectives: tuple[str, ...], thresholds: bo
     from depth_snn.cli.search.integers import make_extra
 
     return make_extra(
-        args.network, objectives, budget=args.budget, target=args.target, thresholds=thresholds
-    )
+        args.network, objectives, budget=args.budget, target=args.target, mapping=args.mapping,
+        thresholds=thresholds,
+    )  # fmt: skip
 
 
 def _with_scales(problem: PolicyProblem) -> PolicyProblem:
