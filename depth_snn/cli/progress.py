@@ -13,10 +13,13 @@ class Progress:
         what: What is counted, for example ``"frames"``.
         total: How many there will be, or None.
         rate: Unit of what is done per second, for example ``"frames/s"``; empty to leave it out.
+        left: Whether to say the time left; False where the notes say it, knowing more.
     """
 
-    def __init__(self, what: str, total: int | None = None, rate: str = "") -> None:
-        self.what, self.total, self.rate = what, total, rate
+    def __init__(
+        self, what: str, total: int | None = None, rate: str = "", left: bool = True
+    ) -> None:
+        self.what, self.total, self.rate, self.says_left = what, total, rate, left
         self.start, self.shown, self.done = time.monotonic(), -1.0, 0
         self.live = sys.stderr.isatty()
 
@@ -41,7 +44,7 @@ class Progress:
         spent = now - self.start
         of = f" of {self.total}" if self.total else ""
         left = ""
-        if self.total and 0 < self.done < self.total:
+        if self.says_left and self.total and 0 < self.done < self.total:
             left = f", {spent * (self.total - self.done) / self.done:.0f} s left"
         speed = f", {self.done / spent:.3g} {self.rate}" if self.rate and self.done else ""
         note = f", {note}" if note else ""

@@ -1,199 +1,263 @@
-"""Evaluations on disk: one SQLite file, one transaction each, there when ``append`` returns."""
+"""A search's evaluations in an SQLite file, each on disk before it counts.
+
+One process has the file at a time. Killed at any moment it loses at most the evaluation that was
+being written: SQLite's journal undoes what was half done when the file is opened again.
+"""
 
 from __future__ import annotations
 
 import json
-import math
+import os
 import sqlite3
-from collections.abc import Mapping
-from datetime import datetime, timezone
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from depth_snn.errors import ConfigError, InputError
-from depth_snn.search.types import CRASHED, FAILED, OK, TIMEOUT, Outcome, Task
+from depth_snn.errors import ConfigError, InputError, no_file, one_line
+from depth_snn.search.store_facts import first_difference
+from depth_snn.search.store_rows import COLUMNS, MAX_NUMBER, evaluation_of, row_of
+from depth_snn.search.types import Outcome, Task
 
 FORMAT = 1
-"""Version of the tables. 1: the first."""
-MOST_ROWS = 1_000_000
-MOST_TEXT = 1_000_000
-"""Characters of one field; far beyond what a search writes."""
-_APPLICATION = 0x44505448
-"""SQLite's application_id of our files: "DPTH"."""
-_TABLES = """
-CREATE TABLE search (facts TEXT NOT NULL, format INTEGER NOT NULL, created TEXT NOT NULL);
-CREATE TABLE evaluations (
-    number INTEGER PRIMARY KEY, candidate INTEGER NOT NULL, clips INTEGER NOT NULL,
-    point TEXT NOT NULL, status TEXT NOT NULL, measures TEXT NOT NULL, violation REAL,
-    error TEXT NOT NULL, seconds REAL NOT NULL);
-"""
-_COLUMNS = "number, candidate, clips, point, status, measures, violation, error, seconds"
+APPLICATION = 0x44505345
+"""SQLite's application id of our files."""
+MAX_BYTES = 1 << 28
+"""Size of a file that is read: above it, memory could run out."""
+MAX_FACTS = 1 << 20
+_SCHEMA = (
+    "CREATE TABLE search (format INTEGER, facts TEXT, created REAL)",
+    "CREATE TABLE evaluations (number INTEGER PRIMARY KEY, candidate INTEGER, clips INTEGER, "
+    "point TEXT, status TEXT, measures TEXT, violation TEXT, error TEXT, seconds REAL, "
+    "checksum INTEGER)",
+)
+_INSERT = f"INSERT INTO evaluations VALUES ({', '.join('?' * len(COLUMNS))})"
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM evaluations"
 
 
 class Store:
-    """The evaluations of one search.
+    """An open store; make one with :meth:`open`, and close it.
 
-    One process writes at a time: the file stays locked until :meth:`close`. Numbers may come in
-    any order; whatever is missing has not been evaluated.
+    Attributes:
+        path: The file.
+        resumed: Evaluations that it had when it was opened.
     """
 
-    def __init__(self, path: Path, link: sqlite3.Connection) -> None:
-        self.path, self._link = path, link
+    def __init__(self, path: Path, connection: sqlite3.Connection, count: int) -> None:
+        self.path, self.resumed = path, count
+        self._connection, self._count = connection, count
 
     @classmethod
-    def open(cls, path: Path, facts: Mapping[str, Any], resume: bool) -> Store:
+    def open(cls, path: str | Path, facts: Mapping[str, Any], resume: bool) -> Store:
         """Begin a store, or go on with one.
 
         Args:
             path: The file.
             facts: What the search rests on, JSON-able.
-            resume: Whether the file is there already.
+            resume: Whether the file must be there already, of the same facts; otherwise there must
+                be none.
 
         Raises:
-            ConfigError: The file is there and should not be, or the other way round; or it belongs
-                to a search of other facts.
-            InputError: It is no store, damaged, of a newer version, or in use.
+            ConfigError: If the file is there and should not be, is not and should, or is of other
+                facts or a newer format.
+            InputError: If it is damaged, not a store, or another process has it.
         """
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder; expected the store of a search")
-        if path.exists() and not resume:
-            raise ConfigError(f"{path}: a search is there already; go on with --resume, or give "
-                              "another folder")  # fmt: skip
-        if resume and not path.exists():
-            raise ConfigError(f"{path}: no such store; leave --resume out to begin a search")
-        if resume and path.read_bytes()[:16] != b"SQLite format 3\0":
-            raise InputError(f"{path}: not the store of a search (no SQLite file)")
-        link = sqlite3.connect(path, timeout=0, isolation_level=None)
+        path = Path(path)
+        own = json.loads(json.dumps(facts))
+        if not resume:
+            _create(path, own)
+        elif not path.is_file():
+            advice = "no such file; leave --resume out to begin a search"
+            raise ConfigError(no_file(path, advice))
+        elif path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path}: above {MAX_BYTES >> 20} MiB, which no store should be")
+        connection = _connect(path)
         try:
-            _lock(link)
-            if not resume:
-                _create(link, facts)
-            _check(link, path, facts)
-        except sqlite3.OperationalError as error:
-            link.close()
-            if "locked" in str(error):
-                raise InputError(
-                    f"{path}: another process writes it; wait for that search or stop it"
-                ) from None
-            raise InputError(f"{path}: not readable as a store: {error}") from None
-        except sqlite3.DatabaseError as error:
-            link.close()
-            raise InputError(f"{path}: damaged: {error}; give another folder") from None
+            with _explained(path):
+                _lock(connection)
+                _check_file(path, connection)
+                _check_facts(path, connection, own)
+                return cls(path, connection, _check_rows(path, connection))
         except BaseException:
-            link.close()
+            connection.close()
             raise
-        return cls(path, link)
 
     @property
     def count(self) -> int:
-        """How many evaluations there are."""
-        return int(self._link.execute("SELECT COUNT(*) FROM evaluations").fetchone()[0])
+        """Evaluations in the store."""
+        return self._count
 
     def get(self, number: int) -> tuple[Task, Outcome] | None:
-        """The evaluation with a number, or None.
-
-        Raises:
-            InputError: It is not of the form that this project writes.
-        """
-        found = self._link.execute(
-            f"SELECT {_COLUMNS} FROM evaluations WHERE number = ?", (number,)
-        ).fetchone()
-        return None if found is None else _read(found, f"{self.path}: evaluation {number}")
+        """The evaluation with a number, or None; every float is the one that was appended."""
+        if not 0 <= number < MAX_NUMBER:
+            return None
+        with _explained(self.path):
+            row = self._connection.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+        return None if row is None else _evaluation(self.path, row)
 
     def append(self, task: Task, outcome: Outcome) -> None:
-        """Keep an evaluation; it is on disk when this returns.
+        """Keep an evaluation; it is on disk when this returns. Numbers may come in any order.
 
         Raises:
-            InputError: One of that number is there already, or the disk is full.
+            InputError: If its number is there already, it could not be read back, or the file
+                cannot be written.
         """
-        values = (
-            task.number, task.candidate, task.clips, json.dumps(task.point), outcome.status,
-            json.dumps(dict(outcome.measures)), outcome.violation, outcome.error, outcome.seconds,
-        )  # fmt: skip
         try:
-            marks = ", ".join("?" * len(values))
-            self._link.execute(f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({marks})", values)
-        except sqlite3.Error as error:
-            raise InputError(
-                f"{self.path}: evaluation {task.number} was not kept: {error}"
-            ) from None
+            row = row_of(task, outcome)
+        except ValueError as error:
+            raise InputError(f"{self.path}: evaluation {task.number}: {error}") from error
+        try:
+            with _explained(self.path):
+                self._connection.execute(_INSERT, row)  # commits: each statement is a transaction
+        except sqlite3.IntegrityError as error:
+            raise InputError(f"{self.path}: has evaluation {task.number} already") from error
+        self._count += 1
 
     def close(self) -> None:
-        """Let the file go."""
-        self._link.close()
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
-def _lock(link: sqlite3.Connection) -> None:
-    """One writer, and what is committed is on disk."""
-    link.execute("PRAGMA trusted_schema = OFF")
-    link.execute("PRAGMA synchronous = FULL")
-    link.execute("PRAGMA locking_mode = EXCLUSIVE")
-    link.execute("BEGIN EXCLUSIVE")
-    link.execute("COMMIT")
-
-
-def _create(link: sqlite3.Connection, facts: Mapping[str, Any]) -> None:
-    link.execute("BEGIN")
-    for statement in _TABLES.split(";"):
-        link.execute(statement)
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    link.execute("INSERT INTO search VALUES (?, ?, ?)", (_plain(facts), FORMAT, now))
-    link.execute(f"PRAGMA application_id = {_APPLICATION}")
-    link.execute("COMMIT")
-
-
-def _check(link: sqlite3.Connection, path: Path, facts: Mapping[str, Any]) -> None:
-    """Refuse what is not this search's store."""
-    if link.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-        raise InputError(f"{path}: not the store of a search")
-    damage = link.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if damage != "ok":
-        raise InputError(f"{path}: damaged: {' '.join(damage.split())}; give another folder")
-    found, version = link.execute("SELECT substr(facts, 1, ?), format FROM search",
-                                  (MOST_TEXT,)).fetchone()  # fmt: skip
-    if version != FORMAT:
-        raise InputError(f"{path}: store of format {version}; this version reads {FORMAT}")
-    rows = link.execute("SELECT COUNT(*) FROM evaluations").fetchone()[0]
-    if rows > MOST_ROWS:
-        raise InputError(f"{path}: {rows} evaluations; a search has at most {MOST_ROWS}")
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a file that is there; every statement is a transaction of its own."""
     try:
-        there = json.loads(found)
-    except ValueError:
-        raise InputError(f"{path}: what the search rests on is not readable") from None
-    wanted = json.loads(_plain(facts))
-    if there != wanted:
-        where, one, two = _difference(there, wanted)
-        raise ConfigError(f"{path}: is of a search with {where} {one}, not {two}; give the same "
-                          "options, or another folder")  # fmt: skip
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        return sqlite3.connect(uri, timeout=0, isolation_level=None, uri=True)
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: cannot be opened: {error}") from error
 
 
-def _difference(there: Any, wanted: Any, where: str = "") -> tuple[str, str, str]:
-    """Where two facts differ first, and both values there."""
-    if isinstance(there, dict) and isinstance(wanted, dict):
-        for key in sorted({*there, *wanted}):
-            if there.get(key) != wanted.get(key):
-                return _difference(there.get(key), wanted.get(key), f"{where} {key}".strip())
-    one, two = (json.dumps(value)[:200] for value in (there, wanted))
-    return where or "facts", one, two
-
-
-def _plain(facts: Mapping[str, Any]) -> str:
-    return json.dumps(dict(facts), sort_keys=True)
-
-
-def _read(row: tuple[Any, ...], where: str) -> tuple[Task, Outcome]:
-    number, candidate, clips, point, status, measures, violation, error, seconds = row
-    texts = (point, status, measures, error)
-    if any(not isinstance(text, str) or len(text) > MOST_TEXT for text in texts):
-        raise InputError(f"{where}: a field is no text of at most {MOST_TEXT} characters")
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """SQLite's errors as one line of ours."""
     try:
-        place = tuple(float(u) for u in json.loads(point))
-        values = {str(name): float(value) for name, value in json.loads(measures).items()}
-        excess = math.nan if violation is None else float(violation)  # SQLite keeps NaN as NULL
-        outcome = Outcome(status, values, excess, error, float(seconds))
-        task = Task(int(number), int(candidate), place, int(clips))
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise InputError(f"{where}: not of the form that a search writes") from None
-    if status not in (OK, FAILED, TIMEOUT, CRASHED):
-        raise InputError(f"{where}: ended as {status!r}, which is unknown")
-    return task, outcome
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.Error as error:
+        text = one_line(str(error))
+        if "locked" in text:
+            text = "another process is using it; wait for it to end, or choose another --out"
+        elif "not a database" in text:
+            text = "not a store of a search"
+        elif "malformed" in text:
+            text = "the store is damaged; begin the search anew"
+        raise InputError(f"{path}: {text}") from error
+
+
+def _lock(connection: sqlite3.Connection) -> None:
+    """Take the file for this process until it is closed or the process ends."""
+    for pragma in (
+        "trusted_schema = OFF", "cell_size_check = ON", "locking_mode = EXCLUSIVE",
+        "journal_mode = DELETE", "synchronous = EXTRA",
+    ):  # fmt: skip
+        connection.execute(f"PRAGMA {pragma}")
+    page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {MAX_BYTES // page_bytes}")
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute("COMMIT")
+
+
+def _create(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write an empty store beside its place, then give it its name, unless that is taken."""
+    text = json.dumps(facts)
+    if len(text) > MAX_FACTS:
+        raise ConfigError(f"{path}: the search's facts take more than {MAX_FACTS >> 20} MiB")
+    taken = no_file(path, "is there already; resume it with --resume, or choose another place")
+    if os.path.lexists(path):
+        raise ConfigError(taken)
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        fresh.touch(exist_ok=False)
+        with _explained(path), closing(_connect(fresh)) as connection:
+            _lock(connection)
+            connection.execute("BEGIN")
+            connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            values = (FORMAT, text, time.time())
+            connection.execute("INSERT INTO search VALUES (?, ?, ?)", values)
+            connection.execute("COMMIT")
+        _rename(fresh, path)
+    except FileExistsError as error:
+        raise ConfigError(taken) from error
+    finally:
+        with suppress(FileNotFoundError):
+            fresh.unlink()
+
+
+def _rename(fresh: Path, path: Path) -> None:
+    """Rename without replacing what another process put there meanwhile."""
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        fresh.rename(path)
+
+
+def _check_file(path: Path, connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION,):
+        raise InputError(f"{path}: an SQLite file, but not a store of a search")
+    # A file that brings views, triggers or other columns could make harmless statements run long.
+    made = connection.execute("SELECT substr(sql, 1, 1000) FROM sqlite_master LIMIT 9").fetchall()
+    newest = None
+    if (_SCHEMA[0],) in made:
+        newest = connection.execute("SELECT format FROM search LIMIT 1").fetchone()
+    if newest is not None and type(newest[0]) is int and newest[0] > FORMAT:
+        raise ConfigError(
+            f"{path}: a store of format {newest[0]}, and this version reads up to {FORMAT}; "
+            "use the newer version that wrote it"
+        )
+    if made != [(statement,) for statement in _SCHEMA]:
+        raise InputError(f"{path}: the store's tables are not those of format {FORMAT}")
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != ("ok",):
+        raise InputError(f"{path}: the store is damaged ({one_line(str(found[0]))[:200]})")
+
+
+def _check_facts(path: Path, connection: sqlite3.Connection, own: dict[str, Any]) -> None:
+    rows = connection.execute("SELECT format, facts FROM search LIMIT 2").fetchall()
+    if len(rows) != 1 or rows[0][0] != FORMAT or not isinstance(rows[0][1], str):
+        raise InputError(f"{path}: the store is damaged: its facts are missing")
+    try:
+        kept = json.loads(rows[0][1]) if len(rows[0][1]) <= MAX_FACTS else None
+    except (ValueError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict):
+        raise InputError(f"{path}: the store is damaged: its facts cannot be read")
+    difference = first_difference(kept, own)
+    if difference is not None:
+        raise ConfigError(f"{path}: a store of another search: {difference}; begin a search anew")
+
+
+def _check_rows(path: Path, connection: sqlite3.Connection) -> int:
+    count = 0
+    for row in connection.execute(_SELECT):
+        _evaluation(path, row)
+        count += 1
+    return count
+
+
+def _evaluation(path: Path, row: tuple[Any, ...]) -> tuple[Task, Outcome]:
+    try:
+        return evaluation_of(row)
+    except ValueError as error:
+        number = row[0] if isinstance(row[0], int) else "?"
+        raise InputError(f"{path}: the store is damaged: evaluation {number}: {error}") from error

@@ -88,12 +88,18 @@ class DaskWorkers:
         self._client.close()
 
     def _connected(self, address: str) -> Any:
+        silent: tuple[type[Exception], ...] = (
+            OSError,
+            ValueError,
+            OverflowError,
+            *_timeouts(self._distributed),
+        )
         try:
             # A client waits for ever for whom it reaches but who does not answer as a scheduler.
             with ThreadPoolExecutor(1) as apart:  # this thread may have an event loop already
                 apart.submit(asyncio.run, _reach(self._distributed, address)).result()
             return self._distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-        except (OSError, ValueError, OverflowError, *_timeouts(self._distributed)) as error:
+        except silent as error:
             raise ConfigError(
                 f"{self._address or 'an empty address'}: no Dask scheduler answers there "
                 f"({described(error)}); give host:port of one, which `dask scheduler` starts"
@@ -128,8 +134,8 @@ class DaskWorkers:
     def _give(self, address: str, waiting: deque[Task]) -> None:
         """Let a new worker load the problem, or hand it the next task."""
         if address in self._begun:
-            task = waiting.popleft()
-            words = (_watched, self._problem, task, self._deadline_s)
+            task: Task | None = waiting.popleft()
+            words: tuple[Any, ...] = (_watched, self._problem, task, self._deadline_s)
         else:
             task, words = None, (_load, self._problem)
         future = self._client.submit(
@@ -196,7 +202,7 @@ async def _reach(distributed: Any, address: str) -> None:
     await comm.close()
 
 
-def _timeouts(distributed: Any) -> tuple[type[BaseException], ...]:
+def _timeouts(distributed: Any) -> tuple[type[Exception], ...]:
     return TimeoutError, asyncio.TimeoutError, distributed.TimeoutError
 
 

@@ -84,17 +84,17 @@ class Processes:
 
 
 def _give(worker: _Worker, waiting: deque[Task]) -> None:
-    """Start a worker that has none, or hand it the next task."""
-    if worker.process is None:
-        worker.start()
-        return
-    try:
-        worker.give(waiting[0])
-    except BrokenProcessPool:  # it ended while it had nothing to do: no candidate is to blame
-        worker.stop()
-        worker.start()
-    else:
-        waiting.popleft()
+    """Hand a worker the next task; start it if it has not begun, or ended while it was idle."""
+    if worker.process is not None and worker.process.is_alive():
+        try:
+            worker.give(waiting[0])
+        except BrokenProcessPool:
+            pass  # it ended just now
+        else:
+            waiting.popleft()
+            return
+    worker.stop()
+    worker.start()
 
 
 class _Worker:
