@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from depth_snn.cli.chain.setup import load_policy
-from depth_snn.cli.depth.protocol import FIRST_SEED, GROUPS, Clip, families, scene_clip
+from depth_snn.cli.depth.protocol import FIRST_SEED, GROUPS, families
 from depth_snn.cli.depth.score import seed_scores
 from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError, DepthError, FigureError
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.weights import find_network
 from depth_snn.pruning.play import Method, Player
+from depth_snn.search.clips import Clip, scene_clip
 
 COMMAND = "python benchmarks/measure_finetune.py --weights FILE"
 RECIPE, NETWORK = "small_pruned", "small"

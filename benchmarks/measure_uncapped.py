@@ -19,8 +19,6 @@ from depth_snn.cli.depth.protocol import (
     FIRST_SEED,
     GROUPS,
     NONE,
-    plain_of,
-    scene_clip,
     score_methods,
 )
 from depth_snn.cli.depth.score import SeedScores, added_burst, gap_closed
@@ -30,6 +28,8 @@ from depth_snn.errors import ConfigError, DepthError, FigureError
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.models.weights import find_network
 from depth_snn.pruning.play import Method, Player
+from depth_snn.search.clips import scene_clip
+from depth_snn.search.grid import plain_of
 
 COMMAND = "python benchmarks/measure_uncapped.py"
 CAPPED, UNCAPPED = "capped", "uncapped"

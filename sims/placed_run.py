@@ -76,8 +76,27 @@ def variants_of(graph: Graph, inputs: Inputs) -> dict[str, Inputs]:
     return {DENSE: changed(schedules, 1), PRUNED: changed(drives, 0), RECOVERED: inputs}
 
 
+def counters_of(graph: Graph, placements: Mapping[str, Placement]) -> dict[str, CoreCounter]:
+    """Counters by mapping; thresholds and gate constants of the graph do not matter to them.
+
+    Args:
+        graph: A balanced graph of the quantised dialect.
+        placements: By mapping.
+
+    Raises:
+        GraphError: A placement does not fit the graph, or the graph cannot be counted.
+    """
+    return {
+        mapping: (StreamCounter if mapping == SERIAL else CoreCounter)(graph, where)
+        for mapping, where in placements.items()
+    }
+
+
 def count_placed(
-    graph: Graph, clips: Mapping[str, Inputs], placements: Mapping[str, Placement]
+    graph: Graph,
+    clips: Mapping[str, Inputs],
+    placements: Mapping[str, Placement],
+    counters: Mapping[str, CoreCounter] | None = None,
 ) -> list[PlacedRun]:
     """Run every variant of a clip once, and count each on several placements.
 
@@ -85,6 +104,7 @@ def count_placed(
         graph: A balanced graph of the quantised dialect.
         clips: By variant, integer array (T, *shape) for each Input.
         placements: By mapping.
+        counters: What :func:`counters_of` made of them before; making them is most of the time.
 
     Returns:
         The counts, variants varying slowest.
@@ -92,13 +112,10 @@ def count_placed(
     Raises:
         GraphError: A placement does not fit the graph, or the graph cannot be counted.
     """
-    counters = {
-        mapping: (StreamCounter if mapping == SERIAL else CoreCounter)(graph, where)
-        for mapping, where in placements.items()
-    }
+    counting = counters_of(graph, placements) if counters is None else counters
 
     def observe(signals: Mapping[tuple[str, str], Any]) -> None:
-        for counter in counters.values():
+        for counter in counting.values():
             counter(signals)
 
     found = []
@@ -106,7 +123,7 @@ def count_placed(
         simulator = FastSimulator(graph, (), observer=observe)
         for f in range(len(next(iter(inputs.values()), ()))):
             simulator.step({name: array[f] for name, array in inputs.items()})
-        for mapping, counter in counters.items():
+        for mapping, counter in counting.items():
             found.append(_placed_run(graph, variant, mapping, counter, dict(simulator.counts)))
             counter.restart()
     return found

@@ -58,13 +58,15 @@ def rates(text: str) -> tuple[float, ...]:
 def add_policy_options(
     parser: argparse.ArgumentParser,
     networks: str = "shipped weights (small, street, camvid, tiny) or a file",
+    policy: str = "policy file (TOML)",
 ) -> None:
-    """Network, policy file and the policy's fields; ``networks`` says what the command takes."""
+    """Network, policy file and the policy's fields.
+
+    ``networks`` and ``policy`` say what the command takes.
+    """
     group = parser.add_argument_group("network and pruning")
     group.add_argument("--network", default="small", metavar="NAME", help=networks)
-    group.add_argument(
-        "--policy", metavar="FILE", help="policy file (TOML); options below override it"
-    )
+    group.add_argument("--policy", metavar="FILE", help=f"{policy}; options below override it")
     group.add_argument("--motion", metavar="NAME", help="dis, patch, codec or raft:FILE")
     group.add_argument(
         "--tau-px", type=threshold, metavar="PX", help="motion that makes a token active"

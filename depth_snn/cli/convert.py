@@ -14,6 +14,7 @@ from depth_snn.cli.common import (
     positive,
     seconds,
 )
+from depth_snn.cli.thresholds import add_thresholds_option, read_thresholds, told_of
 from depth_snn.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -45,11 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibrate", metavar="INPUT",
         help="clip that fixes the integer scales (default: built-in scenes)",
     )  # fmt: skip
-    parser.add_argument(
-        "--thresholds", metavar="FILE|N",
-        help="smallest change that encoders send: one number, or a TOML file of numbers by "
-        "encoder or stage (default 0: every change)",
-    )  # fmt: skip
+    add_thresholds_option(parser)
     parser.add_argument(
         "--tune", type=Path, metavar="FILE",
         help="find thresholds on built-in scenes, write them here, and use them",
@@ -109,15 +106,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _converted(args: argparse.Namespace, watch: Callable[[str, Graph], None]) -> Setup | None:
     """Run every pass, telling ``watch``; None for a network with softmax, which has no gates."""
-    from conversion.passes.set_thresholds import UnknownEncoder
     from conversion.quant_config import QuantConfig
-    from depth_snn.cli.thresholds import read_thresholds
 
     quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
-    try:
+    with told_of(args.thresholds):
         return _graph_or_setup(args, watch, quant)
-    except UnknownEncoder as error:
-        raise ConfigError(f"--thresholds {args.thresholds}: {error}") from None
 
 
 def _graph_or_setup(

@@ -72,6 +72,13 @@ OPTIONAL = (
     Package("nir", "nir", "networks of other tools (import, export)", "nir"),
     Package("nirtorch", "nirtorch", "networks of other tools in torch", "nir"),
     Package("timm", "timm", "converting timm's vision transformers", "train"),
+    Package("cma", "cma", "searching policies with CMA-ES", "search"),
+    Package("comocma", "comocma", "searching policies with COMO-CMA", "search"),
+    Package("deap", "deap", "searching policies with MO-CMA-ES", "search"),
+    Package("pymoo", "pymoo", "searching policies with NSGA-II", "search"),
+    Package("moocore", "moocore", "hypervolumes of searches", "search"),
+    Package("dask", "dask", "searching on several machines", "search"),
+    Package("distributed", "distributed", "searching on several machines", "search"),
 )
 """Without these everything else works."""
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "run": "a clip goes in, a verdict, a report and pictures come out",
     "train": "train the segmentation network on built-in scenes",
     "eval": "measure accuracy and compute of a network on labelled frames",
+    "search": "evolve pruning rates and thresholds, and judge the front on clips it never saw",
     "convert": "turn a network into an integer graph file",
     "import": "turn a network of another tool into an integer graph file",
     "export": "turn an integer graph file into a network of another tool",
@@ -36,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "study": "model a finished run on a chip: cores, bottleneck, frames per second, energy",
     "bundle": "pack graph, inputs and expected integers, to be checked elsewhere in one command",
     "verify": "run a bundle on this machine and compare every integer with what it expects",
+    "library": "find a policy for every kind of scene, and write them as one policy set",
     "judge": "train what drives the recovery gates, against the true error of pruned output",
     "flow": "train RAFT-small on built-in scenes, and measure the motion sources",
     "scene": "write built-in street scenes as video with exact ground truth",
@@ -46,8 +48,8 @@ COMMANDS: dict[str, str] = {
 }
 """Every command's name and its line in `depth-snn --help`."""
 
-MODULES = {"import": "import_network"}
-"""Commands whose module has another name, because theirs is a word of the language."""
+MODULES = {"import": "import_network", "search": "search.command"}
+"""Commands whose module has another name: a word of the language, or one in a folder."""
 
 PROGRAM = "depth-snn"
 

@@ -18,6 +18,7 @@ from depth_snn.cli.common import (
     positive,
     seconds,
 )
+from depth_snn.cli.thresholds import add_thresholds_option, read_thresholds, told_of
 from depth_snn.errors import ConfigError, EngineError, ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -79,7 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="frames of graph inputs written to inputs.h5 (default 2)")  # fmt: skip
     parser.add_argument("--ledger", action="store_true",
                         help="print MACs by category and layer, as in ledger.csv")  # fmt: skip
-    add_policy_options(parser)
+    add_policy_options(parser, policy="policy file, a set of policies (TOML) that follows the "
+                       "scene, or a shipped set's name")  # fmt: skip
+    parser.add_argument(
+        "--evolve", type=positive, metavar="N",
+        help="with a policy set: in a scene that is none of its domains, search for a policy in "
+        "the background by N evaluations (default: the set's fallback stays)",
+    )  # fmt: skip
+    add_thresholds_option(parser)
     add_board_options(parser)
     add_figures_option(parser)
 
@@ -92,9 +100,11 @@ def also_written(args: argparse.Namespace) -> list[tuple[str, Path]]:
 def run(args: argparse.Namespace) -> int:
     """Run the chain; returns the exit code."""
     board = board_of(args)  # before anything heavy is imported
+    from conversion.quant_config import QuantConfig
     from depth_snn.cli.chain.early import check_budget, check_offline
     from depth_snn.cli.chain.loop import MAX_FRAMES, Chain, run_chain
-    from depth_snn.cli.chain.setup import load_policy, prepare
+    from depth_snn.cli.chain.policies import base_of, load_policies, make_adapter
+    from depth_snn.cli.chain.setup import prepare
     from depth_snn.data.frames import open_frames
     from sims.budget_file import load_budget
     from sims.cost_table import load_table
@@ -110,8 +120,11 @@ def run(args: argparse.Namespace) -> int:
     check_file_target("--json", args.json)
     budget = load_budget(args.budget) if args.budget is not None else None
     load_table(args.cost_table)  # a wrong one must not be found after the run
-    policy = load_policy(args.policy, args.network, **policy_changes(args))
-    setup = prepare(args.network, policy)
+    quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
+    policies = load_policies(args.policy, args.network, **policy_changes(args))
+    with told_of(args.thresholds):
+        setup = prepare(args.network, base_of(policies), quant=quant)
+    adapter = make_adapter(policies, setup, args.evolve, args.seed)
     if board is not None:
         from loihi.on_chip import require_plan
 
@@ -122,12 +135,16 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     offline = args.engine != "fast"
     keep = sys.maxsize if offline else max(args.witness_frames, args.keep_inputs)
-    chain = Chain(setup, keep_inputs=keep, simulate=True)
+    chain = Chain(setup, keep_inputs=keep, simulate=True, adapter=adapter)
     assert chain.fast is not None
     if budget is not None:
         check_budget(budget, chain.fast.counts, args.input)
     check_offline(args.engine, source, args.frames)
-    collected = run_chain(chain, source, args.frames)
+    try:
+        collected = run_chain(chain, source, args.frames)
+    finally:
+        if adapter is not None:
+            adapter.close()
     if not collected.rgb:
         raise InputError(f"{args.input}: no frames; give a clip with at least one")
     if collected.cut_off:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import argparse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from depth_snn.errors import ConfigError
@@ -10,6 +12,30 @@ from depth_snn.figures import write_text
 from depth_snn.toml_io import load_toml
 
 TABLE = "thresholds"
+
+
+def add_thresholds_option(parser: argparse.ArgumentParser) -> None:
+    """``--thresholds``, of every command that converts."""
+    parser.add_argument(
+        "--thresholds", metavar="FILE|N",
+        help="smallest change that encoders send: one number, or a TOML file of numbers by "
+        "encoder or stage (default 0: every change)",
+    )  # fmt: skip
+
+
+@contextmanager
+def told_of(text: str | None) -> Iterator[None]:
+    """Name ``--thresholds`` where a conversion does not know an encoder that it names.
+
+    Raises:
+        ConfigError: in place of :class:`~conversion.passes.set_thresholds.UnknownEncoder`.
+    """
+    from conversion.passes.set_thresholds import UnknownEncoder
+
+    try:
+        yield
+    except UnknownEncoder as error:
+        raise ConfigError(f"--thresholds {text}: {error}") from None
 
 
 def read_thresholds(text: str) -> int | dict[str, int]:

@@ -24,7 +24,8 @@ from depth_snn.motion.codec import read_vectors
 
 IMAGE_SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp")
 _SCENE_FRAMES = 60
-_SCENE_FPS = 15.0
+SCENE_FPS = 15.0
+"""Frames per second of built-in scenes."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _open_scene(spec: str, size: tuple[int, int], limit: int | None, seed: int) 
             drawn = scene.labelled(index)
             yield Frame(drawn.rgb, drawn.label)
 
-    return FrameSource(spec, _SCENE_FPS, scene.events, stream)
+    return FrameSource(spec, SCENE_FPS, scene.events, stream)
 
 
 def _open_folder(folder: Path, size: tuple[int, int], limit: int | None) -> FrameSource:

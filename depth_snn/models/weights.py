@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -69,31 +71,52 @@ def load_network(path: Path | str) -> Network:
         InputError: in one line, if the file is missing, damaged, of another format, or does not
             hold the tensors its header promises.
     """
+    with _opened(path) as (file, path):
+        config = _described(file, path)
+        _check_shapes(config, file, path)
+        model = build_network(config)
+        _fill(model, file)
+    return model.eval()
+
+
+def network_config(path: Path | str) -> NetworkConfig:
+    """The shape that a weights file describes, read without its weights.
+
+    Raises:
+        InputError: in one line, if the file is missing, damaged or of another format.
+    """
+    with _opened(path) as (file, path):
+        return _described(file, path)
+
+
+@contextmanager
+def _opened(path: Path | str) -> Iterator[tuple[safe_open, Path]]:
+    """A weights file, and one line on whatever is wrong with it."""
     path = Path(path)
     if not path.is_file():
         raise InputError(no_file(path, "no such weights file; make one with `depth-snn train`"))
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            found = header.get("format_version")
-            if found != FORMAT_VERSION:
-                raise InputError(
-                    f"{path}: weights of format {found}, this version reads {FORMAT_VERSION}; "
-                    "train them again with `depth-snn train`"
-                    if found
-                    else f"{path}: not weights of this project (format_version missing)"
-                )
-            config = NetworkConfig.from_dict(json.loads(header["config"]))
-            _check_shapes(config, file, path)
-            model = build_network(config)
-            _fill(model, file)
+            yield file, path
     except (
         SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, RecursionError,
         ConfigError,
     ) as error:  # fmt: skip
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable weights file ({first})") from None
-    return model.eval()
+
+
+def _described(file: safe_open, path: Path) -> NetworkConfig:
+    header = file.metadata() or {}
+    found = header.get("format_version")
+    if found != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: weights of format {found}, this version reads {FORMAT_VERSION}; "
+            "train them again with `depth-snn train`"
+            if found
+            else f"{path}: not weights of this project (format_version missing)"
+        )
+    return NetworkConfig.from_dict(json.loads(header["config"]))
 
 
 def load_model(path: Path | str) -> DepthViTLoihi:

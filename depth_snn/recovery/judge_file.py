@@ -86,8 +86,18 @@ def make_judge(name: str, config: NetworkConfig) -> Judge:
     Raises:
         ConfigError: if there is none.
     """
+    path = judge_path(name)
+    return ErrorJudge(config) if path is None else load_judge(path, config)
+
+
+def judge_path(name: str) -> Path | None:
+    """Where a judge's weights lie; None for ``"error"``, which has none.
+
+    Raises:
+        ConfigError: if there is no such judge.
+    """
     if name == "error":
-        return ErrorJudge(config)
+        return None
     path = Path(name)
     if path.suffix != ".safetensors":
         path = Path(str(resources.files("depth_snn"))) / "judges" / f"{name}.safetensors"
@@ -95,4 +105,4 @@ def make_judge(name: str, config: NetworkConfig) -> Judge:
         raise ConfigError(
             f"judge {name!r}: expected 'error', a shipped one, or a .safetensors file"
         )
-    return load_judge(path, config)
+    return path

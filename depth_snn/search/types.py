@@ -57,20 +57,26 @@ class Outcome:
 
 
 class Problem(Protocol):
-    """What is searched. It is sent to other processes, so it must be picklable and small.
+    """What is searched. It is sent to other processes, so it must be picklable and small."""
 
-    Attributes:
-        dimensions: Coordinates of a point.
-        objectives: Names of the measures to minimise.
-        scales: A value of each objective that counts as 1; hypervolumes are taken in these units
-            below the corner (1, …, 1).
-        sets: Number of sets of clips; they are numbered from 0.
-    """
+    @property
+    def dimensions(self) -> int:
+        """Coordinates of a point."""
 
-    dimensions: int
-    objectives: tuple[str, ...]
-    scales: tuple[float, ...]
-    sets: int
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of the measures to minimise."""
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """A value of each objective that counts as 1.
+
+        Hypervolumes are taken in these units below the corner (1, …, 1).
+        """
+
+    @property
+    def sets(self) -> int:
+        """Number of sets of clips; they are numbered from 0."""
 
     def evaluate(self, point: Sequence[float], clips: int) -> tuple[dict[str, float], float]:
         """Measures and violation of a point on a set of clips; may raise, hang or crash.

@@ -13,7 +13,7 @@ TINY = ("--network", "tiny")
 PROGRESS = (
     "frames:", "reference simulator", "fast simulator", "memory:", "compare:",
     "Lava, steps", "steps:", "clips painted:", "clips:", "groups:", "files:", "passes:",
-    "passes measured:", "settings tried:", "verdicts:",
+    "passes measured:", "settings tried:", "verdicts:", "evaluations:", "held-out evaluations:",
 )  # fmt: skip
 
 

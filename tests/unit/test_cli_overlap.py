@@ -58,10 +58,13 @@ figures render p.json --figures p.json
 train t.toml --out t.toml
 train street --start w.safetensors --out w.safetensors
 judge w.safetensors --out w.safetensors
+library --policy t.toml --keep o --out t.toml
 flow --raft w.safetensors --out w.safetensors
 conform --ledger t.toml --json t.toml
 conform --trace f.json --json f.json
 eval --network small,w.safetensors --protocol depth --json w.safetensors
+search --policy t.toml --out d --json t.toml
+search --network small --budget d/front.json --out d
 """
 TWICE = """
 simulate graph.h5 inputs.h5 --out x.h5 --counts d/../x.h5
@@ -70,6 +73,8 @@ place graph.h5 --out x --json x
 check run.h5 --budget t.toml --json x --junit x
 study run.h5 --out x --json x
 study run.h5 --out x --json x/study.html
+search --out x --json x/search.json
+search --compare random --out x --json x/random/front.csv
 run scene:street --out x --json x/verdict.json
 convert --network tiny --out x --tune x
 """

@@ -150,7 +150,7 @@ def test_doctor_knows_every_core_dependency() -> None:
     for package in OPTIONAL:
         assert package.distribution in extras[package.extra], package
     known = {package.distribution for package in OPTIONAL}
-    assert extras["snn"] | extras["nir"] <= known
+    assert extras["snn"] | extras["nir"] | extras["search"] <= known
 
 
 def test_a_missing_core_package_breaks_the_core() -> None:

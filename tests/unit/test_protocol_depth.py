@@ -22,7 +22,6 @@ from depth_snn.cli.depth.protocol import (
     families,
     methods_of,
     run_curve,
-    scene_clip,
 )
 from depth_snn.cli.depth.score import gap_closed, interval, losses_by_lag, seed_scores
 from depth_snn.cli.depth.table import figures_of, lag_curves, rows_of
@@ -30,6 +29,7 @@ from depth_snn.config import PolicyConfig
 from depth_snn.data.bursts import LAST_LAG, BurstWindow
 from depth_snn.figures import load_figures
 from depth_snn.pruning.play import Method, Player
+from depth_snn.search.clips import scene_clip
 from tests.unit.command import TINY as TINY_WORDS
 from tests.unit.command import contents, depth_snn, refused
 from tests.unit.protocol_scores import iou, made_up, played

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from conversion.gates import DRIVE, FIXED, SCHED
+from depth_snn.adapt.adapter import Adapter
 from depth_snn.cli.chain.setup import Setup
 from depth_snn.cli.chain.shown import IntegerView, street_classes
 from depth_snn.cli.progress import Progress
@@ -54,6 +55,8 @@ class Collected:
     integer_error: list[float] = field(default_factory=list)
     cut_off: bool = False
     """Whether the clip went on after :data:`MAX_FRAMES`."""
+    adapter: Adapter | None = None
+    """What changed the policy; None for a single one."""
 
     def clock(self, name: str, start: float) -> float:
         """Note the milliseconds since ``start``; returns the present."""
@@ -110,20 +113,32 @@ class Chain:
         setup: What :func:`depth_snn.cli.chain.setup.prepare` made.
         keep_inputs: Frames whose graph inputs are kept, for witnesses and other engines.
         simulate: Whether to run the integer graph alongside on the fast simulator.
+        dense: Class maps of the dense network, frame by frame, where they are known: it does not
+            run then, and has no time.
+        adapter: What changes the policy as the scene changes; None to keep the setup's.
     """
 
-    def __init__(self, setup: Setup, *, keep_inputs: int, simulate: bool = True) -> None:
-        self.setup, self.keep_inputs = setup, keep_inputs
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        keep_inputs: int,
+        simulate: bool = True,
+        dense: Sequence[Image] | None = None,
+        adapter: Adapter | None = None,
+    ) -> None:
+        self.setup, self.keep_inputs, self._known = setup, keep_inputs, dense
+        self.adapter = adapter
         self.pipeline = Pipeline(setup.model, setup.policy, setup.prices, setup.judge)
         self.fast = FastSimulator(setup.graph, (LOGITS, *GATE_PROBES)) if simulate else None
-        self.out = Collected()
+        self.out = Collected(adapter=adapter)
         self.out.scale = float(setup.graph.meta["scales"]["head.out"])
         self.integer_view = IntegerView(setup.config, self.out.scale)
 
     def step(self, frame: Frame) -> None:
         """Run one frame through everything and note the results."""
         out, rgb = self.out, frame.rgb
-        if not out.rgb:
+        if not out.rgb and self._known is None:
             for attention in DENSE_ATTENTIONS:
                 dense_step(self.setup.dense, rgb, attention)  # warm-up, outside every clock
         begin = last = time.perf_counter()
@@ -132,6 +147,8 @@ class Chain:
             nonlocal last
             last = out.clock(name, last)
 
+        if self.adapter is not None and (policy := self.adapter.step(rgb)) is not None:
+            self.pipeline.swap(policy)
         step = self.pipeline.step(rgb, frame.vectors, lap)
         out.clock("pruned_end_to_end", begin)
         out.pruned_map.append(street_classes(step.classes, self.setup.config))
@@ -140,7 +157,10 @@ class Chain:
         self._integers(step)
 
     def _dense(self, rgb: Image) -> None:
-        """The dense network with both kinds of attention, timed."""
+        """The dense network with both kinds of attention, timed, unless it is known."""
+        if self._known is not None:
+            self.out.dense_map.append(self._known[len(self.out.dense_map)])
+            return
         # Who comes second finds warm caches, so they take turns.
         turn = 1 if len(self.out.dense_map) % 2 == 0 else -1
         maps = {}
@@ -157,7 +177,7 @@ class Chain:
         out.decisions.append(decision)
         macs = decision.executed(self.setup.prices)
         macs["motion"] += decision.motion_macs
-        macs["gate"] += decision.gate_macs
+        macs["gate"] += decision.gate_macs + (self.adapter.macs if self.adapter else 0)
         out.macs.append(macs)
 
     def _integers(self, step: Step) -> None:

@@ -37,8 +37,9 @@ def make_record(
     last = len(decisions) - 1
     events = [asdict(e) for e in source.events if e.first_frame <= last]
     truth = np.stack([t for t in out.truth if t is not None]) if _labelled(out) else None
+    ran = {} if out.adapter is None else out.adapter.story()
     return RunRecord(
-        source=source.name, network=config.name, engine=engine, policy=setup.policy.to_dict(),
+        source=source.name, network=config.name, engine=engine, policy=setup.policy.to_dict() | ran,
         fps=source.fps, grid=config.grid, patch=config.patch, region=config.region,
         class_names=tuple(CLASS_NAMES), palette=PALETTE,
         rgb=np.stack(out.rgb), prediction=np.stack(out.integer_map), truth=truth,

@@ -68,7 +68,11 @@ def load_policy(path: str | None, network: str, **changes: object) -> PolicyConf
         network: Name of the network.
         changes: Fields of the policy; ``gate_body`` replaces the gate's body.
     """
-    policy = PolicyConfig.load(path or default_policy(network))
+    return changed_policy(PolicyConfig.load(path or default_policy(network)), **changes)
+
+
+def changed_policy(policy: PolicyConfig, **changes: object) -> PolicyConfig:
+    """A policy with the given fields replaced unless None, as in :func:`load_policy`."""
     wanted = {key: value for key, value in changes.items() if value is not None}
     body = wanted.pop("gate_body", None)
     if body is not None:
@@ -98,6 +102,19 @@ def calibration_clip(
         yield frame.rgb
 
 
+def require_reuse(policy: PolicyConfig) -> None:
+    """Refuse what the integer graph cannot do.
+
+    Raises:
+        ConfigError: if the policy pools static tokens.
+    """
+    if policy.static != "reuse":
+        raise ConfigError(
+            f"policy: static is {policy.static!r}; expected 'reuse' where the integer graph runs, "
+            "since a gate on the chip holds a token's values and cannot pool tokens"
+        )
+
+
 def prepare(
     network: str,
     policy: PolicyConfig,
@@ -117,11 +134,7 @@ def prepare(
     Raises:
         ConfigError: if the policy pools static tokens, which the integer graph cannot do.
     """
-    if policy.static != "reuse":
-        raise ConfigError(
-            f"policy: static is {policy.static!r}; expected 'reuse' where the integer graph runs, "
-            "since a gate on the chip holds a token's values and cannot pool tokens"
-        )
+    require_reuse(policy)
     dense = find_network(network)
     model = dense
     if any(policy.head_rate):

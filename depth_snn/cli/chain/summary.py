@@ -35,6 +35,8 @@ def print_summary(
     print(f"tokens     {', '.join(share)} (after the first frame)")
     print(f"work       {100 * macs['ratio_mean']:.1f} % of the dense network's MACs")
     print(_recovery_line(record, extra))
+    for line in _policy_lines(record):
+        print(line)
     times = {name: f"{value:.1f} ms" for name, value in record.timing_ms.items()}
     print(
         f"time       {times['pruned_end_to_end']} a frame; dense {times['dense_linear']}, "
@@ -73,6 +75,25 @@ def _coverage(witness: Mapping[str, Any]) -> str:
         f"its {witness['frames']} frames hold {spikes}{witness['restored_regions']} restored "
         f"regions and {witness['closed_tokens']} closed tokens"
     )
+
+
+def _policy_lines(record: RunRecord) -> list[str]:
+    """Which policies ran, where there was more than one to choose from, and what was searched."""
+    ran, policy = record.policy.get("policies"), record.policy
+    if not ran:
+        return []
+    shares = ", ".join(f"{name} on {told['frames']}" for name, told in ran.items())
+    changes = len(policy["policy_changes"]) - 1
+    lines = [f"policies   {shares} frames; {changes} changes"]
+    if "evolution" in policy:
+        found = policy["evolution"]
+        dense = found["macs"] / record.dense_macs
+        lines.append(
+            f"evolution  {found['searches']} searches, {found['trials_passed']} of "
+            f"{found['trials']} trials passed; in the background, the work of {dense:.0f} dense "
+            "frames"
+        )
+    return lines
 
 
 def _recovery_line(record: RunRecord, extra: dict[str, Any]) -> str:

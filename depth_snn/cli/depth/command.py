@@ -18,7 +18,6 @@ from depth_snn.cli.depth.protocol import (
     methods_of,
     run_curve,
     run_groups,
-    scene_clip,
 )
 from depth_snn.cli.depth.score import seed_scores
 from depth_snn.cli.depth.table import Value, figures_of, lag_curves, print_results, print_table
@@ -27,9 +26,9 @@ from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError, ExitCode, InputError
 from depth_snn.figures import Figure, found_now, publish
 from depth_snn.pruning.play import Player
+from depth_snn.search.clips import scene_clip
+from depth_snn.search.grid import STEPS
 
-STEPS = (0.4, 0.7, 1.0, 1.6, 2.5, 4.0)
-"""Factors of the policy's threshold along a curve."""
 CURVE_SEEDS = 2
 """Seeds whose clips a curve is taken on."""
 CAMVID = "camvid"

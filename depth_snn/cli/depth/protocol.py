@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from depth_snn.cli.depth.score import SeedScores, seed_scores
 from depth_snn.config import GateConfig, NetworkConfig, PolicyConfig
-from depth_snn.data.frames import Frame, open_frames
+from depth_snn.data.frames import Frame
 from depth_snn.pruning.play import Method, Played, Player
 from depth_snn.recovery.rules import RULES
+from depth_snn.search.clips import Clip, scene_clip
+from depth_snn.search.grid import PLAIN as PLAIN_PIXELS
+from depth_snn.search.grid import SHIPPED, plain_of, plain_steps
+from depth_snn.search.problem import scaled
 
 DENSE, PROPOSAL, IRREVERSIBLE, RECOVERY = "dense", "proposal", "irreversible", "recovery"
 FIRST_SEED = 400
@@ -26,21 +30,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 ABLATION = tuple(rule for rule in RULES if rule != "none")
 NONE, UNTRAINED, FULL = "none", "spikes_untrained", "spikes_full"
 JUDGED, PLAIN = "pruned by the judge", "pruned by pixels"
-PLAIN_TAU = 8.0
-"""Grey levels by which a token's pixels differ when plain pruning computes it."""
 D_GAMMA = 125
 """The proposal's threshold of D_t; half of what four tokens had, since D_t is a norm and a region
 is one token now."""
 FULL_D_GAMMA = 30
 """Threshold at which both rules on D_t fill the bucket, on the streets thresholds are chosen on."""
-
-
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """A labelled clip and the first frames of its sudden events."""
-
-    frames: Sequence[Frame]
-    events: Sequence[int]
 
 
 @dataclass
@@ -58,14 +52,6 @@ class Results:
     ablation: dict[str, dict[str, list[SeedScores]]] = field(default_factory=dict)
     curves: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
     trace: list[float] = field(default_factory=list)
-
-
-def scene_clip(scene: str, seed: int, frames: int, config: NetworkConfig) -> Clip:
-    """A built-in scene of the network's size."""
-    source = open_frames(
-        f"scene:{scene}", height=config.height, width=config.width, limit=frames, seed=seed
-    )
-    return Clip(list(source), sorted(event.first_frame for event in source.events))
 
 
 def camvid_clip(data: Path, config: NetworkConfig) -> Clip:
@@ -113,11 +99,6 @@ def ablation_of(policy: PolicyConfig) -> list[Method]:
 def d_gate(policy: PolicyConfig, gamma: int) -> GateConfig:
     """The policy's bucket behind a neuron on D_t, untrained: beta of a half."""
     return replace(policy.gate, drive="gradient", gain_pixels=0, vth=gamma, dv=2048)
-
-
-def plain_of(policy: PolicyConfig) -> PolicyConfig:
-    """Pruning by pixel differences alone: what is missed is for the rules to bring back."""
-    return replace(policy, pruned_by="pixels", tau_stale=PLAIN_TAU, tau_ego=0.0)
 
 
 def run_groups(
@@ -182,16 +163,9 @@ def run_curve(
 
 def families(policy: PolicyConfig, steps: Sequence[float]) -> dict[str, list[PolicyConfig]]:
     """A policy's threshold scaled, with the trained judge and with pixel differences."""
-    pixels = replace(plain_of(policy), judge="error", recovery=False)
+    shipped = [scaled(policy, step) for step in steps]
     return {
-        "shipped policy": list(_scaled(policy, steps)),
-        "shipped policy, no recovery": [replace(p, recovery=False) for p in _scaled(policy, steps)],
-        "pixel differences, no recovery": [replace(pixels, tau_stale=5.0 * k) for k in steps],
+        SHIPPED: shipped,
+        "shipped policy, no recovery": [replace(p, recovery=False) for p in shipped],
+        PLAIN_PIXELS: list(plain_steps(policy, steps)),
     }
-
-
-def _scaled(policy: PolicyConfig, steps: Sequence[float]) -> Iterator[PolicyConfig]:
-    for step in steps:
-        gate = replace(policy.gate, vth=max(1, round(policy.gate.vth * step)))
-        tau, ego = policy.tau_stale * step, policy.tau_ego * step
-        yield replace(policy, tau_stale=tau, tau_ego=ego, gate=gate)

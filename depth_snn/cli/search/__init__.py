@@ -1,0 +1,1 @@
+"""Parts of `depth-snn search`."""
