@@ -71,7 +71,10 @@ def test_crashes_and_hangs_lose_a_worker_each_and_nannies_bring_new_ones(
     assert [outcome.status for outcome in found] == [*ends, OK, OK]
 
 
-def test_a_scheduler_that_goes_away_is_one_line(cluster: Any) -> None:
+def test_a_scheduler_that_goes_away_is_one_line(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask, "CONNECT_S", 0.5)
     with closing(make_executor(Toy(0.01), dask=address_of(cluster))) as executor:
         running = executor.run(tasks([0] * 500))
         assert next(running)[1].status == OK

@@ -20,6 +20,7 @@ from depth_snn.search.hypervolume import hypervolume
 from depth_snn.search.loop import Progress as Standing
 from depth_snn.search.loop import Result, Search
 from depth_snn.search.problem import PolicyProblem
+from depth_snn.search.progress import progress_text
 from depth_snn.search.store import Store
 from depth_snn.search.types import Executor, Floats
 
@@ -88,11 +89,14 @@ def _search(
         raise ConfigError(f"--resume: there is no {path}; leave it out to begin a search")
     start = time.monotonic()
     with closing(open_store(path, {**problem.facts(), "search": settings}, args.resume)) as store:
-        shown = Progress("evaluations", args.evaluations)
+        shown = Progress("evaluations", args.evaluations, left=False)
 
         def tell(now: Standing) -> None:
-            note = f"{name}, front of {now.front}, hypervolume {now.hypervolume:.4f}"
-            shown.update(now.evaluations, note)
+            note = progress_text(
+                now.evaluations, now.total, now.front, now.hypervolume,
+                time.monotonic() - start, store.resumed,
+            )  # fmt: skip
+            shown.update(now.evaluations, f"{name}, {note}")
 
         result = Search(
             problem, name, executor, store, seed=args.seed, evaluations=args.evaluations,
