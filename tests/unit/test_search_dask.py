@@ -6,6 +6,7 @@ import importlib
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -63,15 +64,23 @@ def test_two_workers_give_what_this_process_gives(two_processes: Any) -> None:
 def test_crashes_and_hangs_lose_a_worker_each_and_nannies_bring_new_ones(
     two_processes: Any,
 ) -> None:
-    with closing(
-        make_executor(Mishaps(), dask=address_of(two_processes), deadline_s=1)
-    ) as executor:
+    address = address_of(two_processes)
+    with closing(make_executor(Mishaps(), dask=address, deadline_s=1)) as executor:
         found = outcomes(executor, tasks([*range(len(MISHAPS)), 0, 0]))
-    statuses = [outcome.status for outcome in found]
-    assert statuses == [
-        *(CRASHED if ENDS.get(name, (TIMEOUT,))[0] == CRASHED else ENDS.get(name, (TIMEOUT,))[0]
-          for name in MISHAPS), OK, OK,
-    ]  # fmt: skip
+    ends = [ENDS[name][0] if name in ENDS else TIMEOUT for name in MISHAPS]
+    assert [outcome.status for outcome in found] == [*ends, OK, OK]
+
+
+def test_a_scheduler_that_goes_away_is_one_line(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask, "CONNECT_S", 0.5)
+    with closing(make_executor(Toy(0.01), dask=address_of(cluster))) as executor:
+        running = executor.run(tasks([0] * 500))
+        assert next(running)[1].status == OK
+        cluster.close()
+        with pytest.raises(EngineError, match=r"went away .*resume"):
+            list(running)
 
 
 def test_a_worker_that_cannot_load_the_problem_is_one_line(cluster: Any) -> None:
@@ -91,7 +100,7 @@ def test_a_cluster_without_workers_is_waited_for_but_not_for_ever(
         cluster.scale(0)
         client = executor._client  # type: ignore[attr-defined]
         while client.nthreads():
-            client.sync(distributed.utils.asyncio.sleep, 0.01)
+            time.sleep(0.01)
         with pytest.raises(EngineError, match="no worker for"):
             list(executor.run(tasks([0])))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from depth_snn.cli.progress import Progress
 from depth_snn.errors import ConfigError, EngineError
 from depth_snn.search.executors import make_executor, processes
 from depth_snn.search.executors.environment import SINGLE_THREAD
@@ -257,3 +258,12 @@ def test_time_left_counts_what_was_evaluated_here() -> None:
     assert progress_text(40, 200, 9, 0.4, 5000.0, 0).endswith(", 5.6 h left")
     for done, resumed in ((0, 0), (30, 40), (40, 40), (200, 0)):
         assert progress_text(done, 200, 9, 0.4, 1.0, resumed) == "front of 9, hypervolume 0.4000"
+
+
+def test_a_line_of_progress_leaves_the_time_left_to_its_note(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for left in (True, False):
+        Progress("evaluations", 8, left=left).update(2, "front of 3, 9 s left")
+    ours, theirs = capsys.readouterr().err.splitlines()
+    assert ours.count(" left") == 2 and theirs.count(" left") == 1

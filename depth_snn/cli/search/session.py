@@ -93,8 +93,8 @@ def _search(
 
         def tell(now: Standing) -> None:
             note = progress_text(
-                now.evaluations, now.total, now.front, now.hypervolume, time.monotonic() - start,
-                store.resumed,
+                now.evaluations, now.total, now.front, now.hypervolume,
+                time.monotonic() - start, store.resumed,
             )  # fmt: skip
             shown.update(now.evaluations, f"{name}, {note}")
 
