@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     policy = load_policy(args.policy, args.network)
     policies, found = make_library(
         args.network, policy, names, args.keep,
-        evaluations=args.evaluations, seed=args.seed, workers=args.keepers,
+        evaluations=args.evaluations, seed=args.seed, workers=args.workers,
     )  # fmt: skip
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_set(policies, args.out)
