@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -30,15 +29,6 @@ def is_policy_set(table: Mapping[str, Any]) -> bool:
 def shipped_set(network: str) -> Path:
     """Where the shipped set of a network is, if it has one."""
     return Path(str(resources.files("depth_snn"))) / "policies" / f"{network}_set.toml"
-
-
-def find_set(name: str) -> Path | None:
-    """The shipped set called ``name`` (``small_set``, or ``small_set.toml``); None without one."""
-    stem = name.removesuffix(".toml")
-    if not stem.endswith("_set") or "/" in stem or os.sep in stem:
-        return None
-    file = shipped_set(stem.removesuffix("_set"))
-    return file if file.is_file() else None
 
 
 def load_set(path: Path | str) -> PolicySet:

@@ -13,10 +13,10 @@ import pytest
 
 from depth_snn.adapt.build import Choice, build_set
 from depth_snn.adapt.library import PolicySet
-from depth_snn.adapt.library_file import find_set, save_set, shipped_set
+from depth_snn.adapt.library_file import save_set, shipped_set
 from depth_snn.adapt.statistics import Statistics, statistics_macs
 from depth_snn.cli.chain.policies import load_policies
-from depth_snn.cli.chain.setup import load_policy, prepare
+from depth_snn.cli.chain.setup import load_policy, policy_file, prepare
 from depth_snn.config import PolicyConfig
 from depth_snn.data.frames import open_frames
 from depth_snn.pruning.pipeline import Pipeline
@@ -106,8 +106,12 @@ def test_shipped_sets_by_name() -> None:
     for file in shipped_set("small").parent.glob("*_set.toml"):
         network = file.stem.removesuffix("_set")
         assert isinstance(load_policies(file.stem, network), PolicySet)
-        assert find_set(file.name) == file
-    assert find_set("nobody_set") is None and find_set("../small_set") is None
+        assert policy_file(file.stem) == policy_file(file.name) == file
+    assert load_policies(None, "small") == load_policies("small_set", "small")
+    assert load_policies("small", "small") == load_policy(None, "small")
+    for nobody in ("nobody_set", "../small_set"):
+        with pytest.raises(ConfigError, match="no such file"):
+            load_policies(nobody, "small")
 
 
 def test_what_is_refused(done: Path, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from depth_snn.adapt.adapter import Adapter
 from depth_snn.adapt.evolve import Evolver
 from depth_snn.adapt.jobs import InThread
 from depth_snn.adapt.library import PolicySet
-from depth_snn.adapt.library_file import find_set, is_policy_set, read_set, shipped_set
+from depth_snn.adapt.library_file import is_policy_set, read_set, shipped_set
 from depth_snn.adapt.rehearsal import Rehearsal
 from depth_snn.adapt.scene_search import scene_study
-from depth_snn.cli.chain.setup import Setup, changed_policy, load_policy
+from depth_snn.cli.chain.setup import Setup, changed_policy, load_policy, policy_file
 from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError
 from depth_snn.models.weights import find_network
@@ -22,8 +22,8 @@ def load_policies(path: str | None, network: str, **changes: object) -> PolicyCo
     """One policy or a set, told apart by what the file says, with the given fields replaced.
 
     Args:
-        path: A file, or the name of a shipped set such as ``small_set``; None for the network's
-            shipped set, or where it has none for its policy.
+        path: A file, or the name of a shipped policy or set such as ``small_set``; None for the
+            network's shipped set, or where it has none for its policy.
         network: Name of the network.
         changes: Fields to replace in every policy, unless None.
 
@@ -47,9 +47,8 @@ def _set_file(path: str | None, network: str) -> Path | None:
     if path is None:
         shipped = shipped_set(network)
         return shipped if shipped.is_file() else None
-    if not Path(path).exists() and (found := find_set(path)) is not None:
-        return found
-    return Path(path) if is_policy_set(load_toml(path)) else None
+    file = policy_file(path)
+    return file if is_policy_set(load_toml(file)) else None
 
 
 def base_of(policies: PolicyConfig | PolicySet) -> PolicyConfig:

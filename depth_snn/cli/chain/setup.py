@@ -55,7 +55,7 @@ class Setup:
 
 def default_policy(network: str) -> Path:
     """Path of the policy a network runs with when none is given: its own, or the general one."""
-    folder = Path(str(resources.files("depth_snn"))) / "policies"
+    folder = policies_folder()
     own = folder / f"{network}.toml"
     return own if own.is_file() else folder / "default.toml"
 
@@ -64,11 +64,26 @@ def load_policy(path: str | None, network: str, **changes: object) -> PolicyConf
     """Policy from a file, with the given fields replaced unless None.
 
     Args:
-        path: Policy file, or None for the network's default.
+        path: Policy file or the name of a shipped one, or None for the network's default.
         network: Name of the network.
         changes: Fields of the policy; ``gate_body`` replaces the gate's body.
     """
-    return changed_policy(PolicyConfig.load(path or default_policy(network)), **changes)
+    file = default_policy(network) if path is None else policy_file(path)
+    return changed_policy(PolicyConfig.load(file), **changes)
+
+
+def policy_file(path: str) -> Path:
+    """The file of that path; where there is none, the shipped policy of that name, if any."""
+    given = Path(path)
+    if given.exists() or given.name != path:
+        return given
+    shipped = policies_folder() / f"{path.removesuffix('.toml')}.toml"
+    return shipped if shipped.is_file() else given
+
+
+def policies_folder() -> Path:
+    """Where shipped policies are."""
+    return Path(str(resources.files("depth_snn"))) / "policies"
 
 
 def changed_policy(policy: PolicyConfig, **changes: object) -> PolicyConfig:
