@@ -19,6 +19,7 @@ from depth_snn.cli.chain.policies import load_policies
 from depth_snn.cli.chain.setup import load_policy, policy_file, prepare
 from depth_snn.config import PolicyConfig
 from depth_snn.data.frames import open_frames
+from depth_snn.errors import ConfigError
 from depth_snn.pruning.pipeline import Pipeline
 from sims.record_file import load_record
 from tests.unit.command import TINY, depth_snn, refused
