@@ -40,8 +40,13 @@ FRAMES = 12
 HELD_OUT = tuple(range(450, 454))
 SCALES = (2.0, 1.0)
 """Two points of mIoU, which is what the proposal allows pruning to lose, and the dense network."""
+WIDE = (5.0, 1.0)
+"""What `depth-snn search` takes hypervolumes in."""
 NAMES = (
     *(f"hv_heldout_{name}" for name in ALGORITHMS),
+    *(f"hv_wide_{name}" for name in ALGORITHMS),
+    *(f"hv_wide_gain_over_{name}" for name in OTHERS),
+    "hv_wide_grid",
     *(f"hv_gain_over_{name}" for name in OTHERS),
     "hv_heldout_grid",
     "search_optimism",
@@ -55,7 +60,8 @@ class Found:
     """One search, and its front on held-out clips.
 
     Attributes:
-        volume: Hypervolume of the front's held-out means, in units of scales.
+        volume: Hypervolume of the front's held-out means, in units of ``SCALES``.
+        wide: The same in units of ``WIDE``.
         optimism: Mean over the front of what held-out clips lose more than the search said, mIoU
             from 0 to 1.
         points: Of the front.
@@ -63,6 +69,7 @@ class Found:
     """
 
     volume: float
+    wide: float
     optimism: float
     points: int
     failures: int
@@ -91,25 +98,24 @@ class Bench:
     def run(self, algorithm: str, seed: int) -> Found:
         """Search, then judge."""
         result = self._search(algorithm, seed)
-        scales = np.array(self.problem.scales)
-        estimates = np.array([found.losses for found in result.front])
-        kept = thin(estimates / scales, self.options.front, (), hypervolume)
-        points = [result.front[k].point for k in kept]
-        volume, losses = self.judge(points)
-        names = self.problem.objectives
-        gap = optimism([estimates[k][names.index("loss")] for k in kept], losses)
-        return Found(volume, gap, len(kept), result.trace[-1].failures)
+        estimates = np.array([found.losses for found in result.front])  # in units of scales
+        kept = thin(estimates, self.options.front, (), hypervolume)
+        volume, wide, losses = self.judge([result.front[k].point for k in kept])
+        at = self.problem.objectives.index("loss")
+        promised = [float(estimates[k, at]) * self.problem.scales[at] for k in kept]
+        gap = optimism(promised, losses)
+        return Found(volume, wide, gap, len(kept), result.trace[-1].failures)
 
-    def judge(self, points: Sequence[tuple[float, ...]]) -> tuple[float, list[float]]:
-        """Held-out hypervolume of points, and the mIoU that each loses there, points."""
+    def judge(self, points: Sequence[tuple[float, ...]]) -> tuple[float, float, list[float]]:
+        """Held-out hypervolumes of points, and the mIoU that each loses there, points."""
         path = self.options.work / "heldout.sqlite"
         facts = self.heldout.facts()
         with closing(Store.open(path, facts, resume=path.exists())) as store:
             sets = self.heldout.sets
             found = evaluate_heldout(points, sets, self.heldout_executor, store)
         means = np.array([one.means(self.problem.objectives) for one in found])
-        volume = hypervolume(means / np.array(self.problem.scales))
-        return volume, [float(one.interval("loss").mean) for one in found]
+        volume, wide = (hypervolume(means / np.array(scales)) for scales in (SCALES, WIDE))
+        return volume, wide, [float(one.interval("loss").mean) for one in found]
 
     def _search(self, algorithm: str, seed: int) -> Result:
         path = self.options.work / f"{algorithm}-{seed}.sqlite"
@@ -135,15 +141,25 @@ def run_all(bench: Bench, seeds: int) -> dict[str, list[Found]]:
     return found
 
 
-def figures_of(found: Mapping[str, Sequence[Found]], grid: float, total: int) -> dict[str, Figure]:
-    """Figures by name; differences to ours are taken seed by seed."""
-    out: dict[str, tuple[Interval, str]] = {}
-    volumes = {name: [one.volume for one in rows] for name, rows in found.items()}
+def volumes_of(found: Mapping[str, Sequence[Found]], what: str, short: str) -> dict[str, Interval]:
+    """Hypervolumes, and what ours is above the others, seed by seed."""
+    out: dict[str, Interval] = {}
+    volumes = {name: [float(getattr(one, what)) for one in rows] for name, rows in found.items()}
     for name, values in volumes.items():
-        out[f"hv_heldout_{name}"] = interval95(values), ""
+        out[f"hv_{short or 'heldout'}_{name}"] = interval95(values)
         if name != OURS:
             pairs = zip(volumes[OURS], values, strict=True)
-            out[f"hv_gain_over_{name}"] = interval95([a - b for a, b in pairs]), ""
+            gain = f"hv_{short}_gain_over_{name}" if short else f"hv_gain_over_{name}"
+            out[gain] = interval95([a - b for a, b in pairs])
+    return out
+
+
+def figures_of(
+    found: Mapping[str, Sequence[Found]], grid: tuple[float, float], total: int
+) -> dict[str, Figure]:
+    """Figures by name."""
+    both = volumes_of(found, "volume", "") | volumes_of(found, "wide", "wide")
+    out = {name: (value, "") for name, value in both.items()}
     gaps = [one.optimism for one in found[OURS]]
     out["search_optimism"] = interval95(gaps), ""
     figures = {
@@ -151,23 +167,26 @@ def figures_of(found: Mapping[str, Sequence[Found]], grid: float, total: int) ->
                         unit=unit, command=COMMAND)
         for name, (value, unit) in out.items()
     }  # fmt: skip
-    figures["hv_heldout_grid"] = found_now(grid, unit="", command=COMMAND)
+    for name, value in zip(("hv_heldout_grid", "hv_wide_grid"), grid, strict=True):
+        figures[name] = found_now(value, unit="", command=COMMAND)
     figures["search_optimism_worst"] = found_now(max(gaps), unit="", command=COMMAND)
     figures["search_evaluations"] = found_now(total, unit="", command=COMMAND)
     return figures
 
 
-def print_table(found: Mapping[str, Sequence[Found]], grid: float) -> None:
+def print_table(found: Mapping[str, Sequence[Found]], grid: tuple[float, float]) -> None:
     """Algorithms, best first."""
-    print(f"{'':10s} {'held-out hypervolume':>24s} {'optimism':>20s} {'points':>7s} {'failed':>7s}")
+    print(f"{'':10s} {'held-out hypervolume':>24s} {'of five points':>20s} {'optimism':>20s} "
+          f"{'points':>7s} {'failed':>7s}")  # fmt: skip
     rows = sorted(found.items(), key=lambda row: -np.mean([one.volume for one in row[1]]))
     for name, seeds in rows:
         volume = interval95([one.volume for one in seeds]).text(4)
+        wide = interval95([one.wide for one in seeds]).text(4)
         gap = interval95([one.optimism for one in seeds]).text(4)
         points = np.mean([one.points for one in seeds])
         failed = sum(one.failures for one in seeds)
-        print(f"{name:10s} {volume:>24s} {gap:>20s} {points:7.1f} {failed:7d}")
-    print(f"{'hand-set':10s} {grid:24.4f}")
+        print(f"{name:10s} {volume:>24s} {wide:>20s} {gap:>20s} {points:7.1f} {failed:7d}")
+    print(f"{'hand-set':10s} {grid[0]:24.4f} {grid[1]:20.4f}")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Figure]:
@@ -178,10 +197,10 @@ def measure(options: argparse.Namespace) -> dict[str, Figure]:
             "of 30 evaluations or more"
         )
     with closing(Bench(options)) as bench:
-        grid, _ = bench.judge(bench.problem.starts())
+        *grid, _ = bench.judge(bench.problem.starts())
         found = run_all(bench, options.seeds)
-    print_table(found, grid)
-    return figures_of(found, grid, options.evaluations)
+    print_table(found, (grid[0], grid[1]))
+    return figures_of(found, (grid[0], grid[1]), options.evaluations)
 
 
 def main() -> int:
@@ -192,8 +211,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10, help="searches a method (default 10)")
     parser.add_argument("--evaluations", type=int, default=72,
                         help="of each search (default 72)")  # fmt: skip
-    parser.add_argument("--front", type=int, default=6,
-                        help="points of a front that are judged (default 6)")  # fmt: skip
+    parser.add_argument("--front", type=int, default=30,
+                        help="points of a front that are judged at most (default 30)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--work", type=Path, default=Path("out/measure_search"),
                         help="folder of what is known so far (default out/measure_search)"
