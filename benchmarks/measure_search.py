@@ -163,7 +163,7 @@ def figures_of(
     gaps = [one.optimism for one in found[OURS]]
     out["search_optimism"] = interval95(gaps), ""
     figures = {
-        name: found_now(value.mean, spread=None if value.half != value.half else value.half,
+        name: found_now(value.mean, spread=None if value.half != value.half else round(value.half, 12),
                         unit=unit, command=COMMAND)
         for name, (value, unit) in out.items()
     }  # fmt: skip
