@@ -163,15 +163,19 @@ def figures_of(
     gaps = [one.optimism for one in found[OURS]]
     out["search_optimism"] = interval95(gaps), ""
     figures = {
-        name: found_now(value.mean, spread=None if value.half != value.half else round(value.half, 12),
-                        unit=unit, command=COMMAND)
+        name: found_now(value.mean, spread=_spread(value), unit=unit, command=COMMAND)
         for name, (value, unit) in out.items()
-    }  # fmt: skip
+    }
     for name, value in zip(("hv_heldout_grid", "hv_wide_grid"), grid, strict=True):
         figures[name] = found_now(value, unit="", command=COMMAND)
     figures["search_optimism_worst"] = found_now(max(gaps), unit="", command=COMMAND)
     figures["search_evaluations"] = found_now(total, unit="", command=COMMAND)
     return figures
+
+
+def _spread(value: Interval) -> float | None:
+    """Half of the interval; what rounding leaves of equal values is none."""
+    return None if value.half != value.half else round(value.half, 12)
 
 
 def print_table(found: Mapping[str, Sequence[Found]], grid: tuple[float, float]) -> None:
