@@ -99,6 +99,11 @@ def run(args: argparse.Namespace) -> int:
     from depth_snn.figures import write_measurement
 
     problem = make_problem(args)
+    if args.evaluations <= problem.sets:  # before a store is begun that could not be used
+        raise ConfigError(
+            f"--evaluations {args.evaluations}: the policy to start from takes {problem.sets}, one "
+            f"on each set of clips; give {problem.sets + 1} or more"
+        )
     try:
         sessions = search_all(problem, args)
         if not sessions[0].front:
