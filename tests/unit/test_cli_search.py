@@ -133,7 +133,7 @@ def test_another_search_into_the_same_folder_is_refused(found: tuple[Path, Done]
 def test_bad_settings_are_one_line(words: list[str], parts: list[str], tmp_path: Path) -> None:
     done = search(tmp_path / "out", *words)
     refused(done, *parts)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not (tmp_path / "out").exists()
 
 
 def test_held_out_clips_are_not_those_of_the_search() -> None:
