@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from depth_snn.adapt.chooser import Chooser, Hysteresis
 from depth_snn.adapt.evolve import Accepted, Dropped, Evolver
-from depth_snn.adapt.library import CHANGING, Domain, PolicySet
+from depth_snn.adapt.library import CHANGING, MAX_DOMAINS, Domain, PolicySet
 from depth_snn.adapt.statistics import Statistics
 from depth_snn.config import PolicyConfig
+from depth_snn.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -55,12 +56,20 @@ class Adapter:
         names: Name of the policy of every frame so far.
         ran: Every policy that ran, by name.
         macs: Work of one frame's statistics, to be charged to every frame.
+
+    Raises:
+        ConfigError: The evolver could find a policy, and the set has no place for one more.
     """
 
     def __init__(
         self, policies: PolicySet, height: int, width: int, *,
         hysteresis: Hysteresis | None = None, evolver: Evolver | None = None, latest: bool = False,
     ) -> None:  # fmt: skip
+        if evolver is not None and not latest and len(policies.domains) == MAX_DOMAINS:
+            raise ConfigError(
+                f"the policy set has {MAX_DOMAINS} domains, the most there may be, so no policy "
+                "can be found for another scene; leave a domain or the searching out"
+            )
         self.policies, self.evolver, self.latest = policies, evolver, latest
         self.statistics = Statistics(height, width)
         self.chooser = Chooser(policies, hysteresis)
@@ -128,20 +137,26 @@ class Adapter:
         if isinstance(outcome, Accepted):
             self._take(outcome)
         elif isinstance(outcome, Dropped):
-            self._found.discard(outcome.domain)
-            self._use(self.policies.without(outcome.domain))
+            self._drop(outcome.domain)
 
     def _take(self, outcome: Accepted) -> None:
         self._count += 1
-        name = f"{FOUND}-{self._count}"
+        while (name := f"{FOUND}-{self._count}") in self.policies.policies():
+            self._count += 1  # a name that the set's file has given
         widest = float(np.median([d.radius for d in self.policies.domains]))
         domain = Domain(name, (outcome.centre,), max(SLACK * outcome.reach, widest), outcome.policy)
         if not self.latest:
+            if len(self.policies.domains) == MAX_DOMAINS:
+                self._drop(next(d.name for d in self.policies.domains if d.name in self._found))
             self._found.add(name)
             self._use(self.policies.with_domain(domain))
             return
         old = self.policies
         self._use(PolicySet(old.network, old.base, name, old.whitening, (domain,)))
+
+    def _drop(self, name: str) -> None:
+        self._found.discard(name)
+        self._use(self.policies.without(name))
 
     def _use(self, policies: PolicySet) -> None:
         self.policies = policies

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from depth_snn.adapt.jobs import Job, Worker
 from depth_snn.adapt.rehearsal import Image
+from depth_snn.adapt.statistics import CUT
 from depth_snn.adapt.study import Study, Trial
 from depth_snn.config import PolicyConfig
 from depth_snn.errors import ConfigError
@@ -170,7 +171,7 @@ class Evolver:
         if trial.passed:
             assert self._found is not None
             seen = np.array(self._seen)
-            centre = np.nanmean(seen, axis=0)
+            centre = _centre(seen)
             reach = max(self._distance(one, centre) for one in seen)
             found = Accepted(self._found, tuple(float(v) for v in centre), reach)
         self._restart(0 if found else self.pace.rest)
@@ -202,3 +203,10 @@ class Evolver:
         if len(self._frames) == self.pace.window:
             self._begin("watch try", self.study.compare(tuple(self._frames), policy, fallback))
         return None
+
+
+def _centre(seen: Floats) -> Floats:
+    """Mean of statistics (K, F); flicker is known of no frame where all of them are cuts."""
+    known = np.isfinite(seen)
+    total, count = np.where(known, seen, 0).sum(axis=0), known.sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), CUT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="processes that evaluate (default 0: this one)")  # fmt: skip
 
 
+def also_written(args: argparse.Namespace) -> list[tuple[str, Path]]:
+    """The files of the folder."""
+    names = domain_names(args.domains)
+    return [("--keep", store_of(args.keep, name)) for name in names]
+
+
 def run(args: argparse.Namespace) -> int:
     """Search, choose, write."""
     from depth_snn.adapt.library_file import save_set
@@ -96,6 +103,11 @@ def domain_names(text: str | None) -> tuple[str, ...]:
     return tuple(names)
 
 
+def store_of(work: Path, name: str) -> Path:
+    """Where a domain's search is kept."""
+    return work / f"{name}.sqlite"
+
+
 def make_library(
     network: str, base: Any, names: Sequence[str], work: Path, *,
     evaluations: int, seed: int, workers: int,
@@ -110,6 +122,9 @@ def make_library(
         evaluations: Of each search.
         seed: Of the searches.
         workers: Processes; 0 for this one.
+
+    Raises:
+        ConfigError: There are too few evaluations, or a store is of another search.
     """
     from depth_snn.adapt.build import balance, build_set, looks
     from depth_snn.models.weights import find_network
@@ -118,13 +133,21 @@ def make_library(
 
     config = find_network(network).config
     genome = preset("scene", config, base)
+    problems = {
+        name: PolicyProblem(network, genome, scenes=(f"standing-{name}", f"driving-{name}"))
+        for name in names
+    }
+    fewest = 1 + max(problem.sets for problem in problems.values())
+    if evaluations < fewest:  # before there are stores of searches that cannot be made
+        raise ConfigError(
+            f"--evaluations {evaluations}: expected {fewest} or more, for the policy begun with on "
+            f"{fewest - 1} sets of clips and one other"
+        )
     work.mkdir(parents=True, exist_ok=True)
     fronts, fixed = {}, {}
     for name in names:
-        scenes = (f"standing-{name}", f"driving-{name}")
-        problem = PolicyProblem(network, genome, scenes=scenes)
         fronts[name], fixed[name] = search_domain(
-            problem, work / f"{name}.sqlite", name, evaluations, seed, workers
+            problems[name], store_of(work, name), name, evaluations, seed, workers
         )
     found = balance(fronts, fixed)
     seen = {name: looks(name, config) for name in names}
@@ -143,16 +166,15 @@ def search_domain(
     facts = problem.facts() | {
         "algorithm": ALGORITHM, "seed": seed, "evaluations": evaluations,
     }  # fmt: skip
-    store = Store.open(store_path, facts, resume=store_path.exists())
     progress = Progress(f"{name}: evaluations", evaluations)
-    executor = make_executor(problem, workers=workers)
-    try:
+    with (
+        closing(make_executor(problem, workers=workers)) as executor,
+        closing(Store.open(store_path, facts, resume=store_path.exists())) as store,
+    ):
         result = Search(
             problem, ALGORITHM, executor, store, seed=seed, evaluations=evaluations,
             tell=lambda now: progress.update(now.evaluations, f"{now.front} on the front"),
         ).run()  # fmt: skip
-    finally:
-        executor.close()
     progress.finish()
     reference = result.archive.describe(0)
     choices = [_choice(problem, point.point, point.losses) for point in result.front]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from depth_snn.adapt.build import Choice, build_set
-from depth_snn.adapt.library import PolicySet
+from depth_snn.adapt.library import MAX_DOMAINS, PolicySet
 from depth_snn.adapt.library_file import save_set, shipped_set
 from depth_snn.adapt.statistics import Statistics, statistics_macs
 from depth_snn.cli.chain.policies import load_policies
@@ -142,6 +142,27 @@ def test_a_run_may_search(done: Path, tmp_path: Path, tiny_set: PolicySet) -> No
     assert record.policy["evolution"]["searches"] == 1
     assert record.witnesses["gates_runtime_vs_graph"]["mismatches"] == 0
     assert "evolution  1 searches" in ran.out
+
+
+def test_a_library_that_cannot_be_searched_leaves_nothing(tmp_path: Path) -> None:
+    words = ("library", *TINY, "--keep", tmp_path / "kept", "--domains", "day")
+    refused(depth_snn(*words, "--out", tmp_path / "set.toml", "--evaluations", 5),
+            "--evaluations 5", "7 or more")  # fmt: skip
+    assert not (tmp_path / "kept").exists()
+    kept = tmp_path / "kept" / "day.sqlite"
+    refused(depth_snn(*words, "--out", kept), "--keep", "day.sqlite", "is --out too")
+
+
+def test_a_set_without_a_place_left_is_not_searched_for(
+    done: Path, tmp_path: Path, tiny_set: PolicySet
+) -> None:
+    day = tiny_set.domains[0]
+    names = [f"day-{n}" for n in range(MAX_DOMAINS)]
+    full = replace(tiny_set, domains=tuple(replace(day, name=name) for name in names))
+    save_set(full, tmp_path / "set.toml")
+    refused(depth_snn("run", done / "clip", *TINY, "--policy", tmp_path / "set.toml",
+                      "--out", tmp_path / "out", "--evolve", 4),
+            f"{MAX_DOMAINS} domains")  # fmt: skip
 
 
 @pytest.mark.slow
