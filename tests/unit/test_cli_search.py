@@ -126,6 +126,9 @@ def test_another_search_into_the_same_folder_is_refused(found: tuple[Path, Done]
         (["--compare", "luck"], ["luck", "nsga2"]),
         (["--workers", "2", "--dask", "tcp://x:1"], ["--workers", "--dask"]),
         (["--evaluations", "3"], ["3 evaluations"]),
+        (["--objectives", "loss"], ["mocma needs 2 to 4 objectives"]),
+        (["--objectives", "loss,macs,burst_loss", "--compare", "comocma"], ["comocma needs 2"]),
+        (["--heldout-seeds", "99999"], ["99999 sets"]),
         (["--policy", "none.toml"], ["none.toml", "no such file"]),
         (["--resume"], ["--resume", "search.sqlite"]),
     ],
@@ -133,7 +136,16 @@ def test_another_search_into_the_same_folder_is_refused(found: tuple[Path, Done]
 def test_bad_settings_are_one_line(words: list[str], parts: list[str], tmp_path: Path) -> None:
     done = search(tmp_path / "out", *words)
     refused(done, *parts)
-    assert not list(tmp_path.rglob("front.*"))
+    # A store left behind would refuse the mended command its place.
+    assert not list(tmp_path.rglob("*.sqlite")) and not list(tmp_path.rglob("front.*"))
+
+
+def test_a_store_where_a_comparison_goes_is_refused_before_the_search(tmp_path: Path) -> None:
+    left = tmp_path / "out" / "random" / "search.sqlite"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"")
+    refused(search(tmp_path / "out", "--compare", "random"), "a search is there", "random")
+    assert contents(tmp_path / "out") == ["random"]
 
 
 def test_held_out_clips_are_not_those_of_the_search() -> None:

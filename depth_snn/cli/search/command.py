@@ -126,9 +126,11 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("--workers is of local processes and --dask of others; give one of them")
     if args.algorithm in args.compare:
         raise ConfigError(f"--compare {args.algorithm}: is --algorithm already; name others")
-    if not args.resume and (args.out / STORE).exists():
+    places = [args.out, *(args.out / name for name in args.compare)]
+    there = [place for place in places if (place / STORE).exists()]
+    if there and not args.resume:
         raise ConfigError(
-            f"--out {args.out}: a search is there; go on with it by --resume, or give another place"
+            f"--out {there[0]}: a search is there; go on with it by --resume, or give another place"
         )
 
 
