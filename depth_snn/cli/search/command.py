@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heldout-seeds", type=positive, default=8, metavar="N",
                         help="sets of clips to report on (default 8)")  # fmt: skip
     parser.add_argument("--front", type=positive, default=10, metavar="N",
-                        help="points of the front to report on, besides those chosen (default 10)"
+                        help="points of the front to report on, with those chosen (default 10)"
                         )  # fmt: skip
     limits = parser.add_argument_group("constraints")
     limits.add_argument("--budget", metavar="FILE", help="budget file (TOML) or a shipped name")
