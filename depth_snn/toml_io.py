@@ -32,7 +32,7 @@ def loads_toml(text: str, source: str = "<text>") -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # numbers too long to read are ValueErrors
         raise ConfigError(f"{source}: not valid TOML: {error}") from error
 
 

@@ -12,6 +12,8 @@ from depth_snn.figures import write_text
 from depth_snn.toml_io import load_toml
 
 TABLE = "thresholds"
+MOST_DIGITS = 20
+"""More digits are no threshold; thousands of them, Python refuses to read."""
 
 
 def add_thresholds_option(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +50,10 @@ def read_thresholds(text: str) -> int | dict[str, int]:
     Raises:
         ConfigError: naming the file and what is wrong with it.
     """
-    if text.strip().isdecimal():
-        return int(text)
+    if (digits := text.strip()).isdecimal():
+        if len(digits) > MOST_DIGITS:
+            raise ConfigError(f"--thresholds: a number of {len(digits)} digits is none that fits")
+        return int(digits)
     if not text.endswith(".toml"):
         raise ConfigError(
             f"--thresholds {text}: expected a whole number from 0 up, or a file ending in .toml"

@@ -30,7 +30,8 @@ class FrontPoint:
         candidate: Its number in the history.
         point: Where it lies in the unit cube.
         losses: Estimates of the objectives, in units of their scales.
-        spread: Standard error of each over sets of clips; NaN where there is one set alone.
+        spread: Standard error over sets of clips of each one's difference to the reference, whose
+            own error is not in it; NaN where there is one set alone.
         sets: Number of sets it was measured on.
     """
 

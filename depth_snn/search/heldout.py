@@ -172,4 +172,6 @@ def _measured(point: tuple[float, ...], outcomes: Sequence[Outcome]) -> Measured
         for name in names
     }
     errors = tuple(f"{o.status}: {o.error}" for o in outcomes if o.status != OK)
-    return Measured(point, values, max((o.violation for o in outcomes), default=0.0), errors)
+    # As in a search, a violation that is no number is one.
+    over = [o.violation if math.isfinite(o.violation) else 1.0 for o in outcomes]
+    return Measured(point, values, max(over, default=0.0), errors)

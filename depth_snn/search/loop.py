@@ -109,7 +109,7 @@ class Search:
         tell: Callable[[Progress], None] | None = None,
     ) -> None:
         self._starts = [tuple(float(u) for u in point) for point in problem.starts()]
-        _check(problem, self._starts, evaluations, reserve)
+        check_search(problem, self._starts, evaluations, reserve)
         if isinstance(algorithm, str):
             algorithm = make_algorithm(
                 algorithm, problem.dimensions, problem.objectives, self._starts, seed, size,
@@ -273,9 +273,14 @@ class Search:
             self._tell(now)
 
 
-def _check(
+def check_search(
     problem: Problem, starts: Sequence[tuple[float, ...]], evaluations: int, reserve: float
 ) -> None:
+    """Refuse what :class:`Search` refuses, before there is a store.
+
+    Raises:
+        ConfigError: see :class:`Search`.
+    """
     if evaluations <= problem.sets:
         raise ConfigError(
             f"a search of {evaluations} evaluations does not cover the reference on"

@@ -7,8 +7,12 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from depth_snn.cli.search.judged import Reported
+from depth_snn.cli.search.session import Session
+from depth_snn.cli.search.shown import summary_line
 from depth_snn.config import PolicyConfig
 from depth_snn.data.scene import SCENES
 from depth_snn.figures import load_figures
@@ -126,14 +130,36 @@ def test_another_search_into_the_same_folder_is_refused(found: tuple[Path, Done]
         (["--compare", "luck"], ["luck", "nsga2"]),
         (["--workers", "2", "--dask", "tcp://x:1"], ["--workers", "--dask"]),
         (["--evaluations", "3"], ["--evaluations 3", "7 or more"]),
+        (["--objectives", "loss"], ["mocma needs 2 to 4 objectives"]),
+        (["--objectives", "loss,macs,burst_loss", "--compare", "comocma"], ["comocma needs 2"]),
+        (["--heldout-seeds", "99999"], ["99999 sets"]),
+        (["--policy", "pools.toml", "--target", "loihi2"], ["static", "'reuse'"]),
         (["--policy", "none.toml"], ["none.toml", "no such file"]),
         (["--resume"], ["--resume", "search.sqlite"]),
     ],
 )
 def test_bad_settings_are_one_line(words: list[str], parts: list[str], tmp_path: Path) -> None:
+    (tmp_path / "pools.toml").write_text(f'{PATCH}static = "downsample"\n', encoding="utf-8")
+    words = [str(tmp_path / word) if word == "pools.toml" else word for word in words]
     done = search(tmp_path / "out", *words)
     refused(done, *parts)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_store_where_a_comparison_goes_is_refused_before_the_search(tmp_path: Path) -> None:
+    left = tmp_path / "out" / "random" / "search.sqlite"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"")
+    refused(search(tmp_path / "out", "--compare", "random"), "a search is there", "random")
+    assert contents(tmp_path / "out") == ["random"]
+
+
+def test_without_loss_there_is_no_optimism_to_print() -> None:
+    session = Session("mocma", Path(), (), np.zeros(2), 9, {"ok": 9}, 0.5, (), 1.0, 1.0)
+    nothing = float("nan")
+    line = summary_line(Reported(session, (), (), nothing, nothing, 0.4))
+    assert line.startswith("mocma: hypervolume 0.4") and "nan" not in line
+    assert "optimism 0.1000 mIoU" in summary_line(Reported(session, (), (), 0.1, 0.0, 0.4))
 
 
 def test_held_out_clips_are_not_those_of_the_search() -> None:

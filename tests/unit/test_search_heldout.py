@@ -131,3 +131,16 @@ def test_differences_are_taken_set_by_set() -> None:
     base = Measured((0.0,), {"loss": (0.5, 4.5, 1.0)}, 0.0)
     found = paired(ours, base, "loss")
     assert found.mean == 0.5 and found.half == 0.0
+
+
+def test_a_violation_that_is_no_number_is_one_wherever_it_comes() -> None:
+    class Broken:
+        def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+            for task in tasks:
+                yield task, Outcome(OK, {"loss": 1.0}, math.nan if task.clips == 1 else 0.0)
+
+        def close(self) -> None:
+            pass
+
+    (found,) = evaluate_heldout([(0.5,)], 3, Broken(), Shelf())
+    assert found.violation == 1.0

@@ -215,3 +215,12 @@ def test_convert_refuses_what_cannot_work_before_it_works(tmp_path: Path) -> Non
         refused(depth_snn("convert", *NETWORK, *words, "--out", out), said)
         assert not out.exists()
     refused(depth_snn("convert", "--network", "camvid", "--errors", "--out", out), "11 classes")
+
+
+def test_numbers_of_thousands_of_digits_are_one_line(tmp_path: Path) -> None:
+    digits = "9" * 5000
+    (tmp_path / "long.toml").write_text(f"[thresholds]\nstem1 = {digits}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="5000 digits"):
+        read_thresholds(digits)
+    with pytest.raises(ConfigError, match=r"long\.toml: not valid TOML"):
+        read_thresholds(str(tmp_path / "long.toml"))

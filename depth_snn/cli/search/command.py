@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heldout-seeds", type=positive, default=8, metavar="N",
                         help="sets of clips to report on (default 8)")  # fmt: skip
     parser.add_argument("--front", type=positive, default=10, metavar="N",
-                        help="points of the front to report on, besides those chosen (default 10)"
+                        help="points of the front to report on, with those chosen (default 10)"
                         )  # fmt: skip
     limits = parser.add_argument_group("constraints")
     limits.add_argument("--budget", metavar="FILE", help="budget file (TOML) or a shipped name")
@@ -131,9 +131,11 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("--workers is of local processes and --dask of others; give one of them")
     if args.algorithm in args.compare:
         raise ConfigError(f"--compare {args.algorithm}: is --algorithm already; name others")
-    if not args.resume and (args.out / STORE).exists():
+    places = [args.out, *(args.out / name for name in args.compare)]
+    there = [place for place in places if (place / STORE).exists()]
+    if there and not args.resume:
         raise ConfigError(
-            f"--out {args.out}: a search is there; go on with it by --resume, or give another place"
+            f"--out {there[0]}: a search is there; go on with it by --resume, or give another place"
         )
 
 

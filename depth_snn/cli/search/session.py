@@ -13,12 +13,14 @@ import numpy as np
 
 from depth_snn.cli.progress import Progress
 from depth_snn.cli.search.command import STORE
+from depth_snn.cli.search.settings import heldout_of
 from depth_snn.errors import ConfigError
+from depth_snn.search.algorithms import make_algorithm
 from depth_snn.search.archive import REFERENCE, FrontPoint
 from depth_snn.search.executors import make_executor
 from depth_snn.search.hypervolume import hypervolume
 from depth_snn.search.loop import Progress as Standing
-from depth_snn.search.loop import Result, Search
+from depth_snn.search.loop import Result, Search, check_search
 from depth_snn.search.problem import PolicyProblem
 from depth_snn.search.progress import progress_text
 from depth_snn.search.store import Store
@@ -64,6 +66,7 @@ class Session:
 
 def search_all(problem: PolicyProblem, args: argparse.Namespace) -> list[Session]:
     """The algorithm asked for, then those to compare it with, on one executor."""
+    _check_all(problem, args)
     found = []
     with closing(make_executor(problem, args.workers, args.dask, args.deadline)) as executor:
         for name in (args.algorithm, *args.compare):
@@ -76,6 +79,22 @@ def open_store(path: Path, facts: dict[str, object], resume: bool) -> Store:
     """A store that is continued if it should be and is there, and else made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return Store.open(path, facts, resume=resume and path.exists())
+
+
+def _check_all(problem: PolicyProblem, args: argparse.Namespace) -> None:
+    """Refuse whatever a search or held-out clips would, before a store or an evaluation is made.
+
+    A store that is there keeps the mended command from its place, and what comes last would be
+    refused after hours.
+
+    Raises:
+        ConfigError: naming what does not fit.
+    """
+    starts = problem.starts()
+    check_search(problem, starts, args.evaluations, RESERVE)
+    for name in (args.algorithm, *args.compare):
+        make_algorithm(name, problem.dimensions, problem.objectives, starts, args.seed)
+    heldout_of(problem, args.heldout_seeds)
 
 
 def _search(

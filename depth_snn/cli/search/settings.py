@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from depth_snn.cli.chain.setup import load_policy
+from depth_snn.cli.chain.setup import load_policy, require_reuse
 from depth_snn.errors import ConfigError
 from depth_snn.models.weights import find_weights, network_config
 from depth_snn.search.clips import HELD_OUT_SEEDS, SEARCH_SCENES
-from depth_snn.search.genome import preset
+from depth_snn.search.genome import Genome, preset
 from depth_snn.search.problem import Extra, PolicyProblem, heldout_problem
 
 FLOAT_SCALES = {"loss": 5.0, "burst_loss": 5.0, "loss_int": 5.0, "macs": 1.0}
@@ -36,7 +36,7 @@ def make_problem(args: argparse.Namespace) -> PolicyProblem:
     problem = PolicyProblem(
         args.network, genome, objectives, tuple(FLOAT_SCALES.get(n, 1.0) for n in objectives),
         scenes=args.scenes or SEARCH_SCENES, frames=args.frames,
-        extra=_extra(args, objectives, bool(genome.encoders)),
+        extra=_extra(args, objectives, genome),
     )  # fmt: skip
     return _with_scales(problem)
 
@@ -47,15 +47,16 @@ def heldout_of(problem: PolicyProblem, seeds: int) -> PolicyProblem:
     return heldout_problem(problem, tuple(range(first, first + seeds)))
 
 
-def _extra(args: argparse.Namespace, objectives: tuple[str, ...], thresholds: bool) -> Extra | None:
+def _extra(args: argparse.Namespace, objectives: tuple[str, ...], genome: Genome) -> Extra | None:
     limited = args.budget is not None or args.target is not None
-    if not (set(objectives) & set(INTEGER) or limited or thresholds):
+    if not (set(objectives) & set(INTEGER) or limited or genome.encoders):
         return None
     from depth_snn.cli.search.integers import make_extra
 
+    require_reuse(genome.base)
     return make_extra(
         args.network, objectives, budget=args.budget, target=args.target, mapping=args.mapping,
-        thresholds=thresholds,
+        thresholds=bool(genome.encoders),
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from depth_snn.cli.depth.table import print_table
 from depth_snn.cli.search.judged import Judged, Reported
 from depth_snn.cli.search.session import Session
@@ -28,7 +30,10 @@ def print_all(problem: PolicyProblem, judged: Judged) -> None:
         for step, found in zip(STEPS, family, strict=True)
     ]
     print_table(["set by hand, held-out", "MACs %", "mIoU lost"], rows)
-    print("\n± is one standard error of a search's estimate, and 95 % of held-out values")
+    print(
+        "\n± is one standard error of what the search saw between a point and the base policy,"
+        "\nand 95 % of held-out values"
+    )
     for rule, index in judged.chosen.items():
         print(f"{rule}: {described(problem, judged.reports[0], index)}")
     for report in judged.reports:
@@ -57,12 +62,13 @@ def described(problem: PolicyProblem, report: Reported, index: int) -> str:
 
 
 def summary_line(report: Reported) -> str:
-    """Optimism, hypervolumes, evaluations and wall time of one search."""
+    """Optimism if loss is searched, hypervolumes, evaluations and wall time of one search."""
     session = report.session
     bad = {word: n for word, n in session.statuses.items() if word != "ok" and n}
     words = "".join(f", {n} {word}" for word, n in sorted(bad.items()))
+    gap = "" if math.isnan(report.optimism) else f"optimism {report.optimism:.4f} mIoU, "
     return (
-        f"{session.algorithm}: optimism {report.optimism:.4f} mIoU, hypervolume "
+        f"{session.algorithm}: {gap}hypervolume "
         f"{report.hypervolume:.4f} held-out ({session.hypervolume:.4f} by the whole front's own "
         f"estimates), {session.evaluations} evaluations{words}, {session.seconds:.0f} s"
     )
