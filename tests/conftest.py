@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # A shared machine makes single examples slow now and then; the test's own timeout is the limit.
 settings.register_profile("depth", deadline=None, print_blob=True)
 settings.load_profile("depth")
+
+# A job that a shell starts in the background ignores Ctrl-C, and so would all it starts; tests of
+# interruption need it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -128,12 +129,12 @@ def test_workers_end_when_their_search_is_killed(project_root: Path, tmp_path: P
     assert gone(children)
 
 
-@pytest.mark.slow  # on a machine with other work the signal may find a worker starting
 def test_an_interrupted_search_ends_its_workers_quietly(project_root: Path, tmp_path: Path) -> None:
     process = started(project_root, tmp_path / "store.sqlite", 2, 600)
     children = busy_children(process)
     for one in [process, *children]:  # a terminal sends it to the whole group
-        one.send_signal(signal.SIGINT)
+        with suppress(psutil.NoSuchProcess):  # a worker that its search has ended already
+            one.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert errors == ""
