@@ -14,13 +14,11 @@ from depth_snn.data.frames import Frame
 from depth_snn.data.metrics import miou
 from depth_snn.models.vit_loihi import DepthViTLoihi
 from depth_snn.pruning.play import Method, Player
+from depth_snn.search.scalar import ACCURACY_WEIGHT, COST_WEIGHT
 from depth_snn.windows import class_map
 
 Image = npt.NDArray[np.uint8]
 Window = tuple[Frame, ...]
-
-ACCURACY, SAVING = 0.7, 0.3
-"""Weights of the proposal's scalar, 0.7·mIoU + 0.3·(1 − FLOPs ÷ FLOPs of the dense network)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Score:
     @property
     def value(self) -> float:
         """The proposal's scalar in points of 100; more is better."""
-        return ACCURACY * (100 - self.disagreement) + SAVING * 100 * (1 - self.work)
+        return ACCURACY_WEIGHT * (100 - self.disagreement) + COST_WEIGHT * 100 * (1 - self.work)
 
 
 class Rehearsal:

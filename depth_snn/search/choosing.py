@@ -11,12 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from depth_snn.errors import ConfigError
+from depth_snn.search.scalar import ACCURACY, ACCURACY_WEIGHT, COST_WEIGHT
 from depth_snn.search.types import Floats
-
-ACCURACY = ("loss", "burst_loss", "loss_int")
-"""Measures in points of mIoU; every other objective is a cost."""
-ACCURACY_WEIGHT, COST_WEIGHT = 0.7, 0.3
-"""DEPTH's weights of mIoU and of saved FLOPs."""
 
 
 def weighted_scores(losses: Floats, objectives: Sequence[str], base: Floats) -> Floats:

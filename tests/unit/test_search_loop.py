@@ -229,6 +229,8 @@ def test_weights_are_those_of_the_rule() -> None:
     assert weights_of(("loss", "burst_loss", "energy_uj"), (5, 5, 700)).tolist() == [
         pytest.approx(0.0175), pytest.approx(0.0175), pytest.approx(0.3),
     ]  # fmt: skip
+    # The loss of the integer network is a loss of accuracy too.
+    assert (weights_of(("loss_int", "macs")) == weights_of(("loss", "macs"))).all()
 
 
 @pytest.mark.parametrize(

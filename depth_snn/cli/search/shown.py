@@ -7,10 +7,10 @@ import math
 from depth_snn.cli.depth.table import print_table
 from depth_snn.cli.search.judged import Judged, Reported
 from depth_snn.cli.search.session import Session
-from depth_snn.search.choosing import ACCURACY
 from depth_snn.search.grid import STEPS
 from depth_snn.search.heldout import Interval, Measured, paired
 from depth_snn.search.problem import PolicyProblem
+from depth_snn.search.scalar import ACCURACY
 
 WORDS = {
     "loss": "mIoU lost", "burst_loss": "burst mIoU lost", "loss_int": "integer mIoU lost",

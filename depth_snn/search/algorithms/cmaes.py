@@ -12,6 +12,7 @@ import numpy as np
 
 from depth_snn.errors import MissingDependency
 from depth_snn.search.algorithms.seeding import GlobalDraws
+from depth_snn.search.scalar import ACCURACY, ACCURACY_WEIGHT, COST_WEIGHT
 from depth_snn.search.types import Floats
 
 try:
@@ -20,7 +21,6 @@ except ImportError:
     raise MissingDependency("cmaes needs pycma: pip install 'depth-snn[search]'") from None
 
 SIGMA = 0.15
-ACCURACY_WEIGHT, COST_WEIGHT = 0.7, 0.3
 POINTS_PER_UNIT = 100.0
 """Accuracy losses are in points of mIoU; the weighted rule has mIoU from 0 to 1."""
 
@@ -29,7 +29,7 @@ def weights_of(objectives: Sequence[str], scales: Sequence[float] | None = None)
     """Weights (k,) of the scaled objectives in 0.7·mIoU + 0.3·(1 − FLOPs ÷ FLOPs_base), negated.
 
     Up to a constant its negative is 0.7·loss ÷ 100 + 0.3·cost, with the loss in points of mIoU and
-    the cost as a share of the base's. An objective named "…loss" is an accuracy, others are costs:
+    the cost as a share of the base's. Objectives of ``ACCURACY`` are losses of it, others costs:
     MACs are a share already, of others the scale stands for the base. Several of a kind share its
     weight equally.
 
@@ -38,7 +38,7 @@ def weights_of(objectives: Sequence[str], scales: Sequence[float] | None = None)
         scales: Values that count as 1; None for 1.
     """
     scale = np.ones(len(objectives)) if scales is None else np.asarray(scales, dtype=np.float64)
-    lossy = np.array([name.endswith("loss") for name in objectives])
+    lossy = np.array([name in ACCURACY for name in objectives])
     share = np.where(np.array(objectives) == "macs", scale, 1.0)
     return np.where(
         lossy,
