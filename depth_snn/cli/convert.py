@@ -108,7 +108,7 @@ def _converted(args: argparse.Namespace, watch: Callable[[str, Graph], None]) ->
     """Run every pass, telling ``watch``; None for a network with softmax, which has no gates."""
     from conversion.quant_config import QuantConfig
 
-    quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
+    quant = QuantConfig(threshold=read_thresholds(args.thresholds))
     with told_of(args.thresholds):
         return _graph_or_setup(args, watch, quant)
 

@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     check_file_target("--json", args.json)
     budget = load_budget(args.budget) if args.budget is not None else None
     load_table(args.cost_table)  # a wrong one must not be found after the run
-    quant = QuantConfig(threshold=read_thresholds(args.thresholds or "0"))
+    quant = QuantConfig(threshold=read_thresholds(args.thresholds))
     policies = load_policies(args.policy, args.network, **policy_changes(args))
     with told_of(args.thresholds):
         setup = prepare(args.network, base_of(policies), quant=quant)

@@ -40,16 +40,18 @@ def told_of(text: str | None) -> Iterator[None]:
         raise ConfigError(f"--thresholds {text}: {error}") from None
 
 
-def read_thresholds(text: str) -> int | dict[str, int]:
+def read_thresholds(text: str | None) -> int | dict[str, int]:
     """``--thresholds N`` or ``--thresholds FILE``.
 
     Args:
         text: A whole number from 0 up, or the path of a TOML file with a table ``[thresholds]`` of
-            whole numbers by encoder, stage, ``stem`` or ``default``.
+            whole numbers by encoder, stage, ``stem`` or ``default``; None for 0.
 
     Raises:
         ConfigError: naming the file and what is wrong with it.
     """
+    if text is None:
+        return 0
     if (digits := text.strip()).isdecimal():
         if len(digits) > MOST_DIGITS:
             raise ConfigError(f"--thresholds: a number of {len(digits)} digits is none that fits")

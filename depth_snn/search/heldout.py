@@ -59,7 +59,12 @@ class Measured:
         return interval95(self.values.get(name, ()))
 
     def means(self, names: Sequence[str]) -> Floats:
-        """Means of several measures (k,), NaN where unknown."""
+        """Means of several measures (k,); NaN where unknown, or where it failed on any set.
+
+        The sets that are left may be the easy ones.
+        """
+        if self.errors:
+            return np.full(len(names), np.nan)
         return np.array([self.interval(name).mean for name in names])
 
 

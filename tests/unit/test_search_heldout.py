@@ -90,6 +90,8 @@ def test_every_point_has_every_set_and_failures_are_told() -> None:
     assert found[1].values == {"loss": (2.5, 3.5, 4.5), "macs": (0.75, 0.75, 0.75)}
     assert found[1].violation == 0.25 and not found[1].errors
     assert found[3].errors == ("failed: ValueError: no",)
+    assert np.isnan(found[3].means(["loss"])).all(), "the sets that are left may be the easy ones"
+    assert np.isfinite(found[1].means(["loss"])).all()
     assert math.isnan(found[3].values["loss"][1])
     assert found[3].interval("loss").mean == 10.5
     assert math.isclose(paired(found[3], found[1], "loss").mean, 7.0)

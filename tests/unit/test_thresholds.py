@@ -151,6 +151,9 @@ def test_errors_are_in_units_of_each_node() -> None:
 
 def test_thresholds_come_from_a_number_or_a_file(tmp_path: Path) -> None:
     assert read_thresholds("3") == 3
+    assert read_thresholds(None) == 0
+    with pytest.raises(ConfigError, match="expected a whole number"):
+        read_thresholds("")
     file = tmp_path / "t.toml"
     write_thresholds(file, {"block1.h": 4, "stem": 1}, "made here\nby hand")
     assert read_thresholds(str(file)) == {"block1.h": 4, "stem": 1}
