@@ -268,7 +268,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--network", default="small", help="network (default small)")
-    parser.add_argument("--seeds", type=int, default=8, help="streets of each scene (default 8)")
+    parser.add_argument("--seeds", type=int, default=6, help="streets of each scene (default 6)")
     parser.add_argument("--frames", type=int, default=20, help="frames of each clip (default 20)")
     parser.add_argument("--returns", type=int, default=3, help="streams of each return (default 3)")
     parser.add_argument("--evaluations", type=int, default=60, help="of each search (default 60)")

@@ -221,7 +221,7 @@ def measure(seeds: int, turns: int) -> dict[str, Figure]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--seeds", type=int, default=4, help="searches of each kind (default 4)")
+    parser.add_argument("--seeds", type=int, default=3, help="searches of each kind (default 3)")
     parser.add_argument("--turns", type=int, default=2, help="timed turns (default 2)")
     options = parser.parse_args()
     try:
