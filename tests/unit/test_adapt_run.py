@@ -82,7 +82,7 @@ def test_the_run_follows_and_its_witnesses_agree(done: Path, tiny_set: PolicySet
     assert verdict["policy"]["policy_changes"] == told["policy_changes"]
     assert "policy_changes" in (done / "out" / "report.html").read_text()
     said = (done / "said.txt").read_text()
-    assert "policies   day on " in said and "1 change" in said
+    assert "policies   day on " in said and "; 1 change\n" in said
 
 
 def test_statistics_are_charged(done: Path, tiny_set: PolicySet) -> None:

@@ -84,7 +84,8 @@ def _policy_lines(record: RunRecord) -> list[str]:
         return []
     shares = ", ".join(f"{name} on {told['frames']}" for name, told in ran.items())
     changes = len(policy["policy_changes"]) - 1
-    lines = [f"policies   {shares} frames; {changes} changes"]
+    word = "change" if changes == 1 else "changes"
+    lines = [f"policies   {shares} frames; {changes} {word}"]
     if "evolution" in policy:
         found = policy["evolution"]
         dense = found["macs"] / record.dense_macs
